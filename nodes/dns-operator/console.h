@@ -45,7 +45,7 @@ struct console {
 	struct dno_watch *watch;
 	struct dno_repair *repair; /* NULL: none under way */
 	mono_ns watch_interval;
-	uint32_t ttl_s; /* of a root that is repaired while no plan is there to say so */
+	uint32_t ttl_s; /* of a root that is turned while no plan is there to say so */
 	struct dno_change history[DNO_HISTORY_MAX];
 	size_t n_changes; /* ever */
 };

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TURNS_PER_MESSAGE = 8, ATTEMPTS_MAX = 5, BROKEN_TTL_S = 1, PER_TREE = 2 };
+enum { TURNS_PER_MESSAGE = 8, ATTEMPTS_MAX = 5, PER_TREE = 2 };
 
 struct candidate {
 	uint64_t plan;
@@ -48,7 +48,7 @@ static struct dns_update *next_turns(struct dno_repair *r)
 {
 	struct console *c = r->console;
 	struct dns_update *u = dns_update_new(c->zone);
-	uint32_t ttl_s = r->has_plan ? r->plan.ttl_s : r->breaking ? BROKEN_TTL_S : c->ttl_s;
+	uint32_t ttl_s = r->has_plan ? r->plan.ttl_s : c->ttl_s;
 
 	if (!u) return NULL;
 	if (!r->breaking) dns_require_some(u, dns_name_mark(r->chosen.tree, c->zone).text, "TXT");
