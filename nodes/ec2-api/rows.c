@@ -4,7 +4,28 @@
 #include <stdio.h>
 #include <string.h>
 
+static void define(json_t *request, const char *kind, const char *placeholder, json_t *is)
+{
+	if (!json_object_get(request, kind)) json_object_set_new(request, kind, json_object());
+	json_object_set_new(json_object_get(request, kind), placeholder, is);
+}
+
 /* Names may be reserved words of DynamoDB ("state", "zone", "token"): all go through placeholders. */
+static void bind_name(json_t *request, const char *placeholder, const char *name)
+{
+	define(request, "ExpressionAttributeNames", placeholder, json_string(name));
+}
+
+static void bind_text(json_t *request, const char *placeholder, const char *text)
+{
+	define(request, "ExpressionAttributeValues", placeholder, dynamo_s(text));
+}
+
+static void only_if(json_t *request, const char *condition)
+{
+	json_object_set_new(request, "ConditionExpression", json_string(condition));
+}
+
 static void add_assignment(json_t *request, const char *name, json_t *value, size_t number, char *expression,
                            size_t size)
 {
@@ -13,8 +34,8 @@ static void add_assignment(json_t *request, const char *name, json_t *value, siz
 
 	snprintf(hash, sizeof(hash), "#a%zu", number);
 	snprintf(colon, sizeof(colon), ":v%zu", number);
-	json_object_set_new(json_object_get(request, "ExpressionAttributeNames"), hash, json_string(name));
-	json_object_set(json_object_get(request, "ExpressionAttributeValues"), colon, value);
+	bind_name(request, hash, name);
+	define(request, "ExpressionAttributeValues", colon, json_incref(value));
 	snprintf(expression + used, size - used, "%s %s = %s", number ? "," : "SET", hash, colon);
 }
 
@@ -24,9 +45,8 @@ json_t *row_save(const struct instance *i)
 	size_t number = 0;
 	const char *name;
 	json_t *item = instance_to_item(i), *value;
-	json_t *request = json_pack("{s:s, s:{s:O}, s:{}, s:{}}", "TableName", "instances", "Key", "instance",
-	                            json_object_get(item, "instance"), "ExpressionAttributeNames",
-	                            "ExpressionAttributeValues");
+	json_t *request = json_pack("{s:s, s:{s:O}}", "TableName", "instances", "Key", "instance",
+	                            json_object_get(item, "instance"));
 
 	json_object_foreach (item, name, value) {
 		if (strcmp(name, "instance"))
@@ -41,41 +61,28 @@ json_t *row_save_if(const struct instance *i, enum instance_state old)
 {
 	json_t *request = row_save(i);
 
-	json_object_set_new(request, "ConditionExpression", json_string("#state = :old OR #state = :new"));
-	json_object_set_new(json_object_get(request, "ExpressionAttributeNames"), "#state",
-	                    json_string("state"));
-	json_object_set_new(json_object_get(request, "ExpressionAttributeValues"), ":old",
-	                    dynamo_s(instance_state_text(old)));
-	json_object_set_new(json_object_get(request, "ExpressionAttributeValues"), ":new",
-	                    dynamo_s(instance_state_text(i->state)));
+	only_if(request, "#state = :old OR #state = :new");
+	bind_name(request, "#state", "state");
+	bind_text(request, ":old", instance_state_text(old));
+	bind_text(request, ":new", instance_state_text(i->state));
 	return request;
 }
 
 json_t *row_if_unplaced(json_t *request)
 {
-	json_t *values = json_object_get(request, "ExpressionAttributeValues");
-
-	if (!values) {
-		values = json_object();
-		json_object_set_new(request, "ExpressionAttributeValues", values);
-	}
-	json_object_set_new(values, ":none", dynamo_s(""));
-	json_object_set_new(request, "ConditionExpression",
-	                    json_string("attribute_not_exists(droplet) OR droplet = :none"));
+	only_if(request, "attribute_not_exists(droplet) OR droplet = :none");
+	bind_text(request, ":none", "");
 	return request;
 }
 
 json_t *row_create(const struct instance *i)
 {
-	json_t *request = row_if_unplaced(row_save(i));
+	json_t *request = row_save(i);
 
-	json_object_set_new(
-	    request, "ConditionExpression",
-	    json_string("attribute_not_exists(instance) OR (#state = :new AND droplet = :none)"));
-	json_object_set_new(json_object_get(request, "ExpressionAttributeNames"), "#state",
-	                    json_string("state"));
-	json_object_set_new(json_object_get(request, "ExpressionAttributeValues"), ":new",
-	                    dynamo_s(instance_state_text(i->state)));
+	only_if(request, "attribute_not_exists(instance) OR (#state = :new AND droplet = :none)");
+	bind_name(request, "#state", "state");
+	bind_text(request, ":new", instance_state_text(i->state));
+	bind_text(request, ":none", "");
 	return request;
 }
 
@@ -114,13 +121,14 @@ json_t *token_put(const struct token_row *t, const char *const *ids, size_t n, c
 
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, dynamo_s(ids[i]));
-	return json_pack("{s:s, s:{s:o, s:o, s:o, s:{s:o}}, s:s, s:{s:s}, s:{s:o, s:o}}", "TableName",
-	                 "tokens", "Item", "token", dynamo_s(t->token), "reservation",
-	                 dynamo_s(t->reservation), "parameters", dynamo_s(t->parameters), "instances", "L",
-	                 list, "ConditionExpression",
-	                 "attribute_not_exists(#t) OR reservation = :me OR reservation = :former",
-	                 "ExpressionAttributeNames", "#t", "token", "ExpressionAttributeValues", ":me",
-	                 dynamo_s(t->reservation), ":former", dynamo_s(former));
+	json_t *request = json_pack("{s:s, s:{s:o, s:o, s:o, s:{s:o}}}", "TableName", "tokens", "Item",
+	                            "token", dynamo_s(t->token), "reservation", dynamo_s(t->reservation),
+	                            "parameters", dynamo_s(t->parameters), "instances", "L", list);
+	only_if(request, "attribute_not_exists(#t) OR reservation = :me OR reservation = :former");
+	bind_name(request, "#t", "token");
+	bind_text(request, ":me", t->reservation);
+	bind_text(request, ":former", former);
+	return request;
 }
 
 json_t *token_get(const char *token)
@@ -135,9 +143,8 @@ json_t *token_delete(const struct token_row *t)
 {
 	json_t *request = by_key("tokens", "token", t->token);
 
-	json_object_set_new(request, "ConditionExpression", json_string("reservation = :me"));
-	json_object_set_new(request, "ExpressionAttributeValues",
-	                    json_pack("{s:o}", ":me", dynamo_s(t->reservation)));
+	only_if(request, "reservation = :me");
+	bind_text(request, ":me", t->reservation);
 	return request;
 }
 

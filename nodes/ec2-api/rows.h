@@ -6,12 +6,12 @@
 #include <jansson.h>
 #include <stddef.h>
 
-/* UpdateItem: every attribute as it is here, and those that others may have added stay. The second: provided
- * that the row's state is `old`, or the new one already, by an attempt whose answer was lost. */
+/* UpdateItem: every attribute as it is here, and those that others may have added stay. */
 json_t *row_save(const struct instance *i);
+/* ... provided that the row's state is `old`, or the new one already, by an attempt whose answer was lost. */
+json_t *row_save_if(const struct instance *i, enum instance_state old);
 /* The first write: not over what has become of the instance since, should the write be carried out late. */
 json_t *row_create(const struct instance *i);
-json_t *row_save_if(const struct instance *i, enum instance_state old);
 json_t *row_get(const char *id);
 json_t *row_delete(const char *id);
 /* A request above, provided that DWFM hasn't entered a droplet. */
