@@ -1,6 +1,7 @@
 #include "orchestrator/verdict/report.h"
 #include "orchestrator/verdict/report_dns.h"
 #include "orchestrator/verdict/report_ec2.h"
+#include "orchestrator/verdict/report_table.h"
 #include "orchestrator/verdict/summary.h"
 #include "orchestrator/verdict/summary_markup.h"
 #include "common/cleanup.h"
@@ -42,68 +43,45 @@ static void put_findings(FILE *out, const json_t *summary)
 	fputs("</ul>\n", out);
 }
 
-static void put_row(FILE *out, const char *name, const json_t *figures)
+static const char *figures_heading(int column)
 {
-	char text[SUMMARY_CELL_MAX];
-
-	markup_put(out, "<tr><th scope=\"row\">%s</th>", name);
-	for (int i = 0; i < SUMMARY_COLUMNS; i++) {
-		summary_cell(figures, i, text);
-		markup_put(out, "<td>%s</td>", text);
-	}
-	fputs("</tr>\n", out);
+	return summary_headings[column];
 }
 
 static void put_figures(FILE *out, const json_t *summary)
 {
-	const char *name;
-	json_t *figures;
+	static const struct report_table table = { SUMMARY_COLUMNS, figures_heading, summary_cell };
 
-	fputs("<section><h2>Figures</h2><div class=\"scroll\"><table "
-	      "class=\"figures\">\n<thead><tr><th>phase</th>",
-	      out);
-	for (int i = 0; i < SUMMARY_COLUMNS; i++)
-		markup_put(out, "<th>%s</th>", summary_headings[i]);
-	fputs("</tr></thead>\n<tbody>\n", out);
-	json_object_foreach (json_object_get(summary, "phases"), name, figures)
-		put_row(out, name, figures);
-	fputs("</tbody><tfoot>\n", out);
-	put_row(out, "whole run", summary);
-	fputs("</tfoot></table></div></section>\n", out);
+	fputs("<section><h2>Figures</h2>", out);
+	report_table_put(out, &table, summary);
+	fputs("</section>\n", out);
 }
 
-static void put_class_row(FILE *out, const char *name, const json_t *figures)
+static const char *class_heading(int column)
+{
+	static const char *const headings[FIGURES_CLASSES] = { "no address", "unreachable", "refused",
+		                                               "reset",      "timed out",   "HTTP status" };
+
+	return headings[column];
+}
+
+static void class_cell(const json_t *figures, int column, char text[SUMMARY_CELL_MAX])
 {
 	const json_t *classes = json_object_get(figures, "errors_by_class");
 
-	markup_put(out, "<tr><th scope=\"row\">%s</th>", name);
-	for (int i = 0; i < FIGURES_CLASSES; i++) {
-		fprintf(out, "<td>%lld</td>",
-		        (long long)json_integer_value(json_object_get(classes, figures_classes[i])));
-	}
-	fputs("</tr>\n", out);
+	snprintf(text, SUMMARY_CELL_MAX, "%lld",
+	         (long long)json_integer_value(json_object_get(classes, figures_classes[column])));
 }
 
 /* How requests failed; nothing where none did. */
 static void put_classes(FILE *out, const json_t *summary)
 {
-	static const char *const headings[FIGURES_CLASSES] = { "no address", "unreachable", "refused",
-		                                               "reset",      "timed out",   "HTTP status" };
-	const char *name;
-	json_t *figures;
+	static const struct report_table table = { FIGURES_CLASSES, class_heading, class_cell };
 
 	if (json_integer_value(json_object_get(summary, "errors")) == 0) return;
-	fputs("<section><h2>How requests failed</h2><div class=\"scroll\"><table class=\"figures\">\n"
-	      "<thead><tr><th>phase</th>",
-	      out);
-	for (int i = 0; i < FIGURES_CLASSES; i++)
-		markup_put(out, "<th>%s</th>", headings[i]);
-	fputs("</tr></thead>\n<tbody>\n", out);
-	json_object_foreach (json_object_get(summary, "phases"), name, figures)
-		put_class_row(out, name, figures);
-	fputs("</tbody><tfoot>\n", out);
-	put_class_row(out, "whole run", summary);
-	fputs("</tfoot></table></div></section>\n", out);
+	fputs("<section><h2>How requests failed</h2>", out);
+	report_table_put(out, &table, summary);
+	fputs("</section>\n", out);
 }
 
 static void put_fact(FILE *out, const char *term, const json_t *value, double factor, const char *unit)

@@ -1,5 +1,6 @@
 #include "orchestrator/verdict/report_ec2.h"
 #include "orchestrator/verdict/ec2_seconds.h"
+#include "orchestrator/verdict/report_table.h"
 #include "orchestrator/verdict/summary_markup.h"
 #include "common/cleanup.h"
 #include <math.h>
@@ -33,39 +34,30 @@ static const struct {
 	{ "stuck for", "recovery_broken_s", 1, 0, " s" },
 };
 
-static void put_row(FILE *out, const char *name, const json_t *figures)
+static const char *heading(int column)
 {
-	const json_t *ec2 = json_object_get(figures, "ec2");
+	return columns[column].heading;
+}
 
-	markup_put(out, "<tr><th scope=\"row\">%s</th>", name);
-	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
-		const json_t *value = json_object_get(ec2, columns[i].figure);
-		if (json_is_number(value))
-			fprintf(out, "<td>%.*f%s</td>", columns[i].decimals,
-			        json_number_value(value) * columns[i].factor, columns[i].unit);
-		else
-			fputs("<td>–</td>", out);
-	}
-	fputs("</tr>\n", out);
+static void cell(const json_t *figures, int column, char text[SUMMARY_CELL_MAX])
+{
+	const json_t *value = json_object_get(json_object_get(figures, "ec2"), columns[column].figure);
+
+	if (json_is_number(value))
+		snprintf(text, SUMMARY_CELL_MAX, "%.*f%s", columns[column].decimals,
+		         json_number_value(value) * columns[column].factor, columns[column].unit);
+	else
+		strcpy(text, "–");
 }
 
 void report_ec2(FILE *out, const json_t *summary)
 {
-	const char *name;
-	json_t *figures;
+	static const struct report_table table = { ARRAY_SIZE(columns), heading, cell };
 
 	if (!json_object_get(summary, "ec2")) return;
-	fputs("<section id=\"ec2\"><h2>EC2: leases and work</h2><div class=\"charts\"></div>\n"
-	      "<div class=\"scroll\"><table class=\"figures\">\n<thead><tr><th>phase</th>",
-	      out);
-	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
-		markup_put(out, "<th>%s</th>", columns[i].heading);
-	fputs("</tr></thead>\n<tbody>\n", out);
-	json_object_foreach (json_object_get(summary, "phases"), name, figures)
-		put_row(out, name, figures);
-	fputs("</tbody><tfoot>\n", out);
-	put_row(out, "whole run", summary);
-	fputs("</tfoot></table></div></section>\n", out);
+	fputs("<section id=\"ec2\"><h2>EC2: leases and work</h2><div class=\"charts\"></div>\n", out);
+	report_table_put(out, &table, summary);
+	fputs("</section>\n", out);
 }
 
 /* --- the charts -------------------------------------------------------------------------------------- */
