@@ -1,5 +1,6 @@
 #include "autoscaler/ec2.h"
 #include "common/cleanup.h"
+#include "common/timer.h"
 #include <errno.h>
 #include <event2/http.h>
 #include <stdarg.h>
@@ -57,10 +58,8 @@ static void finish(struct ec2_call *c, const struct reply *reply)
 
 static void try_again(struct ec2_call *c)
 {
-	struct timeval tv = mono_timeval(retry_pause(&c->ec2->policy, c->attempts, &c->ec2->random));
-
 	c->ec2->counts.retries++;
-	evtimer_add(c->again, &tv);
+	timer_after(c->again, retry_pause(&c->ec2->policy, c->attempts, &c->ec2->random));
 }
 
 static void on_reply(const struct http_reply *http, void *arg)

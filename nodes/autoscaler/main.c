@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/node.h"
+#include "common/timer.h"
 #include "proto/classes.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -164,10 +165,9 @@ static void ask(struct scaler *s, const char *next_token)
 static void on_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct scaler *s = arg;
-	struct timeval tv = mono_timeval(s->interval);
 
 	(void)fd, (void)what;
-	evtimer_add(s->due, &tv);
+	timer_after(s->due, s->interval);
 	if (s->asked || s->n == 0) return;
 	s->asked = mono_now();
 	ask(s, NULL);

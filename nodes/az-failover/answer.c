@@ -1,6 +1,7 @@
 #include "az-failover/answer.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,12 +120,10 @@ static void content(struct azf_answer *a)
 
 static void pause_for(struct azf_answer *a, enum dns_status status)
 {
-	struct timeval tv = mono_timeval(a->pause);
-
 	complain(a, status);
 	a->doing = PAUSING;
+	timer_after(a->pause_timer, a->pause);
 	a->pause = a->pause * 2 < LONGEST_PAUSE ? a->pause * 2 : LONGEST_PAUSE;
-	evtimer_add(a->pause_timer, &tv);
 }
 
 /* Asking for something failed here, before anything was sent. */

@@ -6,6 +6,7 @@
 #include "common/health_inbox.h"
 #include "common/health_rx.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "proto/classes.h"
 #include <errno.h>
 #include <string.h>
@@ -35,10 +36,7 @@ static void tell_checkers(struct node *n, zone_set zones, const char *event, con
 
 static void arm_silence(struct failover *f)
 {
-	mono_ns deadline = health_inbox_deadline(f->inbox);
-	struct timeval tv = mono_timeval(deadline - mono_now() + NS_PER_US);
-
-	if (deadline) evtimer_add(f->silence_timer, &tv);
+	timer_at(f->silence_timer, health_inbox_deadline(f->inbox), mono_now());
 }
 
 static void on_silence(evutil_socket_t fd, short what, void *arg)

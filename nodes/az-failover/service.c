@@ -1,6 +1,7 @@
 #include "az-failover/service.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,14 +77,7 @@ static void handle(struct azf_service *s, const struct happening *h)
 
 static void arm_retry(struct azf_service *s, mono_ns now)
 {
-	mono_ns when = verdicts_retry(&s->verdicts);
-	/* a microsecond later, as timevals cut what is below: never early, never twice */
-	struct timeval tv = mono_timeval(when - now + NS_PER_US);
-
-	if (when)
-		evtimer_add(s->retry_timer, &tv);
-	else
-		evtimer_del(s->retry_timer);
+	timer_at(s->retry_timer, verdicts_retry(&s->verdicts), now);
 }
 
 static void carry_out(struct azf_service *s, const struct happenings *h, mono_ns now)

@@ -2,6 +2,7 @@
 #include "backend/connection.h"
 #include "common/cleanup.h"
 #include "common/listener.h"
+#include "common/timer.h"
 #include <errno.h>
 
 struct server {
@@ -19,13 +20,7 @@ const struct capacity *server_capacity(const struct server *s)
 
 static void arm(struct server *s, mono_ns now)
 {
-	mono_ns due = capacity_due(&s->capacity);
-	struct timeval tv = mono_timeval(due - now);
-
-	if (due == CAPACITY_NEVER)
-		evtimer_del(s->timer);
-	else
-		evtimer_add(s->timer, &tv);
+	timer_at(s->timer, capacity_due(&s->capacity), now);
 }
 
 /* Answers all work that is finished by now. */

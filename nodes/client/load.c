@@ -1,5 +1,6 @@
 #include "client/load.h"
 #include "common/cleanup.h"
+#include "common/timer.h"
 #include <errno.h>
 
 struct load_request {
@@ -133,12 +134,7 @@ void load_run(struct load *l, mono_ns now)
 		arrivals_take(&l->arrivals);
 		arrive(l, next);
 	}
-	if (next == ARRIVALS_NEVER) {
-		evtimer_del(l->timer);
-		return;
-	}
-	struct timeval tv = mono_timeval(next - (now - l->t0));
-	evtimer_add(l->timer, &tv);
+	timer_at(l->timer, next, now - l->t0);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

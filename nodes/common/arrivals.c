@@ -16,7 +16,7 @@ static double next_offset(const struct arrivals *a)
 mono_ns arrivals_next(const struct arrivals *a)
 {
 	double next = a->rate > 0 ? next_offset(a) : INFINITY;
-	return next < 0x1p62 ? (mono_ns)next : ARRIVALS_NEVER;
+	return next < 0x1p62 ? (mono_ns)next : MONO_NEVER;
 }
 
 void arrivals_take(struct arrivals *a)

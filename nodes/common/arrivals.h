@@ -7,8 +7,6 @@
 #include "common/random.h"
 #include <stdbool.h>
 
-#define ARRIVALS_NEVER INT64_MAX
-
 struct arrivals {
 	struct random random;
 	bool poisson;

@@ -117,9 +117,8 @@ bool capacity_judge(struct capacity *c, mono_ns now)
 mono_ns capacity_due(const struct capacity *c)
 {
 	const struct work *oldest = TAILQ_FIRST(&c->queue), *ending = TAILQ_FIRST(&c->serving);
-	mono_ns end = ending ? ending->done : CAPACITY_NEVER;
-	mono_ns crossing =
-	    oldest && !c->overloaded ? oldest->since + c->config.overload_after : CAPACITY_NEVER;
+	mono_ns end = ending ? ending->done : MONO_NEVER;
+	mono_ns crossing = oldest && !c->overloaded ? oldest->since + c->config.overload_after : MONO_NEVER;
 
 	if (!TAILQ_EMPTY(&c->skipped)) return 0;
 	return end < crossing ? end : crossing;

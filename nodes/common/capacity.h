@@ -15,8 +15,6 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
-#define CAPACITY_NEVER INT64_MAX
-
 enum service_distribution { SERVICE_UNIFORM, SERVICE_FIXED, SERVICE_EXPONENTIAL };
 
 struct capacity_config {

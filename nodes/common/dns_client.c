@@ -1,6 +1,7 @@
 #include "common/dns_client.h"
 #include "common/cleanup.h"
 #include "common/dns_tcp.h"
+#include "common/timer.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -62,10 +63,8 @@ static void move(struct flight *f, struct flights *to)
 
 static void set_timer(struct flight *f, mono_ns due)
 {
-	struct timeval tv = mono_timeval(due - mono_now());
-
 	f->due = due;
-	evtimer_add(f->timer, &tv);
+	timer_at(f->timer, due, mono_now());
 }
 
 /* An error of send() is as good as a lost datagram: an ICMP error of an earlier one, or no route yet. */
@@ -177,7 +176,7 @@ static void look_at(struct flight *f)
 static void look_soon(struct dns_client *c)
 {
 	/* not event_active(): this one first asks whether there is more to receive */
-	if (c->heard.n > 0) evtimer_add(c->look, &(struct timeval){ 0 });
+	if (c->heard.n > 0) timer_after(c->look, 0);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *arg)

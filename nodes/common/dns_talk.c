@@ -1,6 +1,7 @@
 #include "common/dns_talk.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -62,7 +63,6 @@ static void well(struct dns_talk *t, bool update)
 
 static void unwell(struct dns_talk *t, bool update, enum dns_status status)
 {
-	struct timeval tv = mono_timeval(t->pause);
 	bool told = t->complaint != DNS_OK;
 
 	t->complaint = status;
@@ -70,8 +70,8 @@ static void unwell(struct dns_talk *t, bool update, enum dns_status status)
 	if (!told) t->waits(dns_status_text(status), t->arg);
 	if (t->pausing) return;
 	t->pausing = true;
+	timer_after(t->wake, t->pause);
 	t->pause = t->pause * 2 < LONGEST_PAUSE ? t->pause * 2 : LONGEST_PAUSE;
-	evtimer_add(t->wake, &tv);
 }
 
 /* --- jobs -------------------------------------------------------------------------------------------- */

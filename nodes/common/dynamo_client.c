@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "common/node.h"
 #include "common/random.h"
+#include "common/timer.h"
 #include <errno.h>
 #include <event2/event_struct.h>
 #include <inttypes.h>
@@ -143,9 +144,7 @@ static mono_ns pause_before_next(struct dynamo_call *call)
 
 static void try_again(struct dynamo_call *call)
 {
-	struct timeval pause = mono_timeval(pause_before_next(call));
-
-	event_add(&call->again, &pause);
+	timer_after(&call->again, pause_before_next(call));
 }
 
 static void on_reply(const struct http_reply *reply, void *arg)

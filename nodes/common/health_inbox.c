@@ -91,11 +91,11 @@ uint64_t health_inbox_heard_again(struct health_inbox *in)
 
 mono_ns health_inbox_deadline(const struct health_inbox *in)
 {
-	mono_ns first = 0;
+	mono_ns first = MONO_NEVER;
 
 	for (unsigned z = 0; z < in->zones; z++) {
 		if (!in->heard[z] || in->silent >> z & 1) continue;
-		if (!first || in->heard[z] + HEALTH_SILENCE < first) first = in->heard[z] + HEALTH_SILENCE;
+		if (in->heard[z] + HEALTH_SILENCE < first) first = in->heard[z] + HEALTH_SILENCE;
 	}
 	return first;
 }

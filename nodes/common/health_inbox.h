@@ -28,6 +28,6 @@ void health_inbox_begin(struct health_inbox *in, mono_ns now);
 /* Zones whose checker became silent, and those that became audible again, since the last call. */
 uint64_t health_inbox_fell_silent(struct health_inbox *in, mono_ns now);
 uint64_t health_inbox_heard_again(struct health_inbox *in);
-/* When the next one may fall silent; 0 if none can. */
+/* When the next one may fall silent; MONO_NEVER if none can. */
 mono_ns health_inbox_deadline(const struct health_inbox *in);
 #endif

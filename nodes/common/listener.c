@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/mono.h"
+#include "common/timer.h"
 #include <errno.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
@@ -34,11 +35,10 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 static void on_accept_error(struct evconnlistener *socket, void *arg)
 {
 	struct listener *l = arg;
-	struct timeval pause = mono_timeval(ACCEPT_PAUSE_MS * NS_PER_MS);
 
 	log_errno(errno, "cannot accept a connection, pausing");
 	evconnlistener_disable(socket);
-	evtimer_add(l->accept_again, &pause);
+	timer_after(l->accept_again, ACCEPT_PAUSE_MS * NS_PER_MS);
 }
 
 static void on_accept_again(evutil_socket_t fd, short what, void *arg)

@@ -11,6 +11,8 @@ typedef int64_t mono_ns;
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
+/* An instant that doesn't come. */
+#define MONO_NEVER INT64_MAX
 
 static inline mono_ns mono_now(void)
 {

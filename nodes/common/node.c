@@ -2,6 +2,7 @@
 #include "common/caps.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -93,8 +94,7 @@ void node_sample(struct node *n, const char *kind, json_t *fields)
 
 static void arm_lateness(struct node_runtime *r)
 {
-	struct timeval tv = mono_timeval(r->lateness_due - mono_now());
-	evtimer_add(r->lateness_timer, &tv);
+	timer_at(r->lateness_timer, r->lateness_due, mono_now());
 }
 
 static void on_lateness(evutil_socket_t fd, short what, void *arg)

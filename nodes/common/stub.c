@@ -1,5 +1,6 @@
 #include "common/stub.h"
 #include "common/cleanup.h"
+#include "common/timer.h"
 #include <errno.h>
 #include <event2/util.h>
 #include <string.h>
@@ -53,7 +54,6 @@ static void finish(struct stub_query *q)
 
 static void send_open(struct stub_query *q)
 {
-	struct timeval retry = mono_timeval(STUB_RETRY_MS * NS_PER_MS);
 	uint8_t buf[STUB_DATAGRAM_MAX];
 
 	q->attempts++;
@@ -63,7 +63,7 @@ static void send_open(struct stub_query *q)
 		/* what can't be sent is asked again like what got lost */
 		if (len > 0) send(q->stub->fd, buf, (size_t)len, MSG_NOSIGNAL);
 	}
-	evtimer_add(q->retry, &retry);
+	timer_after(q->retry, STUB_RETRY_MS * NS_PER_MS);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)

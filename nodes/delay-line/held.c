@@ -60,7 +60,7 @@ int held_push(struct held *h, const struct fault_packet *p)
 
 mono_ns held_due(const struct held *h)
 {
-	return h->n ? (mono_ns)h->heap[0]->p.due_ns : INT64_MAX;
+	return h->n ? (mono_ns)h->heap[0]->p.due_ns : MONO_NEVER;
 }
 
 struct held_packet *held_pop(struct held *h, mono_ns now)

@@ -22,7 +22,7 @@ struct held {
 
 /* 0, -ENOBUFS at max_bytes, -ENOMEM. */
 int held_push(struct held *h, const struct fault_packet *p);
-/* When the next packet is due; INT64_MAX if there is none. */
+/* When the next packet is due; MONO_NEVER if there is none. */
 mono_ns held_due(const struct held *h);
 /* The next packet if it is due by now, else NULL. */
 struct held_packet *held_pop(struct held *h, mono_ns now);

@@ -82,7 +82,7 @@ static void arm(struct line *l)
 {
 	mono_ns due = held_due(&l->held);
 
-	if (due == l->armed || due == INT64_MAX) return;
+	if (due == l->armed || due == MONO_NEVER) return;
 	struct itimerspec at = { .it_value = { .tv_sec = due / NS_PER_S, .tv_nsec = due % NS_PER_S } };
 	timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 	l->armed = due;

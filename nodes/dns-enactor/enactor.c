@@ -1,5 +1,6 @@
 #include "dns-enactor/enactor.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "dns-enactor/tell.h"
 #include "proto/classes.h"
 #include <errno.h>
@@ -44,10 +45,8 @@ void dne_go_on(struct dne *d, dne_step *step)
 
 void dne_go_on_after(struct dne *d, mono_ns span, dne_step *step)
 {
-	struct timeval tv = mono_timeval(span);
-
 	d->next = step;
-	evtimer_add(d->timer, &tv);
+	timer_after(d->timer, span);
 }
 
 bool dne_stands_still(const struct dne *d)

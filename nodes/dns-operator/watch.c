@@ -1,5 +1,6 @@
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "dns-operator/console.h"
 #include <errno.h>
 #include <string.h>
@@ -96,9 +97,7 @@ static void tell_sample(struct console *c)
 
 static void rest(struct dno_watch *w)
 {
-	struct timeval tv = mono_timeval(w->console->watch_interval);
-
-	evtimer_add(w->timer, &tv);
+	timer_after(w->timer, w->console->watch_interval);
 }
 
 static void stumble(struct dno_watch *w, int error)
@@ -224,5 +223,5 @@ int dno_watch_new(struct console *c)
 	w->trees = json_array();
 	w->timer = evtimer_new(c->node->base, on_timer, w);
 	if (!w->trees || !w->timer) return -ENOMEM;
-	return evtimer_add(w->timer, &(struct timeval){ 0 }) < 0 ? -ENOMEM : 0;
+	return timer_after(w->timer, 0) < 0 ? -ENOMEM : 0;
 }

@@ -4,6 +4,7 @@
 #include "common/health_rx.h"
 #include "common/log.h"
 #include "common/node.h"
+#include "common/timer.h"
 #include "dns-planner/config.h"
 #include "dns-planner/serve.h"
 #include <errno.h>
@@ -31,13 +32,7 @@ static int64_t wall_ms(void)
 
 static void arm(struct daemon *d)
 {
-	mono_ns due = planner_due(&d->planner), now = mono_now();
-	struct timeval tv = mono_timeval(due - now);
-
-	if (due == INT64_MAX)
-		evtimer_del(d->plan_timer);
-	else
-		evtimer_add(d->plan_timer, &tv);
+	timer_at(d->plan_timer, planner_due(&d->planner), mono_now());
 }
 
 /* Once an episode: the plan in force stays, and every later try fails for the same reason. */

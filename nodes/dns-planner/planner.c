@@ -102,7 +102,7 @@ mono_ns planner_due(const struct planner *p)
 {
 	uint64_t cause;
 
-	if (!p->begun || p->paused) return INT64_MAX;
+	if (!p->begun || p->paused) return MONO_NEVER;
 	mono_ns due = anything_moved(p, &cause) ? 0 : p->due;
 	return due > p->retry ? due : p->retry;
 }

@@ -53,7 +53,7 @@ void planner_pause(struct planner *p);
 void planner_resume(struct planner *p, mono_ns now);
 void planner_report(struct planner *p, unsigned source, const struct health_count *h);
 
-/* When a plan is to be made: now or earlier if at once, INT64_MAX if there is nothing to wait for. */
+/* When a plan is to be made: now or earlier if at once, MONO_NEVER if there is nothing to wait for. */
 mono_ns planner_due(const struct planner *p);
 /* Fills in the plan that the load balancers make now; borrows the configuration's endpoints: free only the
  * balancers. ret_cause: the event behind it. 0 or -ENOMEM. */

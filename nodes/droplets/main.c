@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/node.h"
+#include "common/timer.h"
 #include "proto/classes.h"
 #include "proto/route_socket.h"
 #include <arpa/inet.h>
@@ -119,7 +120,6 @@ static uint64_t tell_orchestrator(struct droplets *d, const char *event, const s
 static void begin_launch(struct droplets *d, const struct sockaddr_in6 *from,
                          const struct lease_message *order, struct fleet_instance *instance)
 {
-	struct timeval tv = mono_timeval(d->launch_time);
 	struct launch *l = calloc(1, sizeof(*l));
 
 	if (!l) {
@@ -135,7 +135,7 @@ static void begin_launch(struct droplets *d, const struct sockaddr_in6 *from,
 	if (order->real) /* ends with "launched" */
 		l->event = tell_orchestrator(d, "droplet.launch", order);
 	else
-		evtimer_add(&l->end, &tv);
+		timer_after(&l->end, d->launch_time);
 }
 
 /* The same order once more, perhaps from a host that has been started anew: it gets the answer. */

@@ -1,5 +1,6 @@
 #include "dwfm/ask.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "proto/route_socket.h"
 #include <errno.h>
 #include <sys/socket.h>
@@ -23,13 +24,12 @@ static void send_question(struct question *q)
 	uint8_t datagram[LEASE_DATAGRAM_MAX];
 	int len = lease_encode(&q->message, datagram, sizeof(datagram));
 	mono_ns left = q->until - mono_now(), repeat = ASK_REPEAT_MS * NS_PER_MS;
-	struct timeval tv = mono_timeval(left < repeat ? left : repeat);
 
 	/* what can't be sent is asked again like what got lost */
 	if (len > 0)
 		(void)!sendto(q->asker->fd, datagram, (size_t)len, 0, (const struct sockaddr *)&q->to,
 		              sizeof(q->to));
-	evtimer_add(&q->repeat, &tv);
+	timer_after(&q->repeat, left < repeat ? left : repeat);
 }
 
 static void on_repeat(evutil_socket_t fd, short what, void *arg)

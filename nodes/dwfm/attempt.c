@@ -1,5 +1,6 @@
 #include "dwfm/dwfm.h"
 #include "common/cleanup.h"
+#include "common/timer.h"
 #include "dwfm/store.h"
 
 /* Clocks of different machines may go at different speeds: a holder believes in its lease a little shorter.
@@ -165,12 +166,11 @@ void attempt_begin(struct worker *w)
 {
 	struct dwfm *d = w->dwfm;
 	struct droplet *p = droplet_of(w);
-	struct timeval work = mono_timeval(d->knobs.work_time);
 	struct lease_message m = { .kind = LEASE_CHECK, .droplet = p->number };
 
 	snprintf(m.holder, sizeof(m.holder), "%s", d->holder);
 	w->step = WORKER_CHECKING;
-	evtimer_add(&w->work, &work);
+	timer_after(&w->work, d->knobs.work_time);
 	/* as long as any attempt: a droplet that is silent keeps a worker */
 	ask(&d->asker, &w->question, &p->share->address, &m, mono_now() + d->knobs.timeout, on_state);
 }

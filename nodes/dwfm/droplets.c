@@ -1,4 +1,5 @@
 #include "common/log.h"
+#include "common/timer.h"
 #include "dwfm/dwfm.h"
 #include "proto/route_socket.h"
 #include <errno.h>
@@ -14,10 +15,7 @@ void droplet_name(const struct droplet *p, char name[static DROPLET_NAME_MAX])
 
 static void set_timer(struct droplet *p)
 {
-	/* rounded up: a timer that fires within the microsecond before would only fire again */
-	struct timeval tv = mono_timeval(lease_next(&p->lease) - mono_now() + NS_PER_US - 1);
-
-	evtimer_add(&p->timer, &tv);
+	timer_at(&p->timer, lease_next(&p->lease), mono_now());
 }
 
 static void offer_attempt(struct droplet *p, mono_ns now)

@@ -1,6 +1,7 @@
 #include "dwfm/workflow_parts.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include <string.h>
 
 enum { AGAIN_MS = 500 };
@@ -64,9 +65,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 
 static void again_later(struct workflow *f)
 {
-	struct timeval tv = mono_timeval(AGAIN_MS * NS_PER_MS);
-
-	evtimer_add(&f->again, &tv);
+	timer_after(&f->again, AGAIN_MS * NS_PER_MS);
 }
 
 static void release_worker(struct workflow *f)
@@ -263,10 +262,8 @@ static void enter(struct workflow *f, enum step step)
 
 void workflow_begin(struct workflow *f, struct worker *w)
 {
-	struct timeval work = mono_timeval(w->dwfm->knobs.work_time);
-
 	f->taken = mono_now();
-	evtimer_add(&w->work, &work);
+	timer_after(&w->work, w->dwfm->knobs.work_time);
 }
 
 void workflow_worked(struct workflow *f, struct worker *w)
@@ -315,7 +312,6 @@ static struct workflow *new_workflow(struct dwfm *d, const struct workflow_spec 
 void workflow_start(struct dwfm *d, const struct workflow_spec *spec, struct http_request *request)
 {
 	static const char busy[] = "{\"error\":\"overloaded\"}";
-	struct timeval timeout = mono_timeval(spec->timeout);
 	struct workflow *f = new_workflow(d, spec);
 
 	if (!f) {
@@ -324,7 +320,7 @@ void workflow_start(struct dwfm *d, const struct workflow_spec *spec, struct htt
 	}
 	f->request = request;
 	d->counts.ops_offered++;
-	evtimer_add(&f->deadline, &timeout);
+	timer_after(&f->deadline, spec->timeout);
 	struct queue_item item = { .queued = f->queued, .expires = f->queued + spec->timeout, .op = f };
 	/* with no droplet to put it on there is nothing to wait for in the queue */
 	if (spec->kind == LEASE_LAUNCH && !droplet_pick(d, f->zone))

@@ -1,5 +1,6 @@
 #include "dynamodb/service.h"
 #include "common/cleanup.h"
+#include "common/timer.h"
 #include "dynamodb/engine.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -179,23 +180,21 @@ static void await_company(struct service *s, mono_ns now)
 {
 	mono_ns left = s->held_since + s->commit_took / 4 - now;
 	mono_ns wait = left < s->commit_took / 16 ? left : s->commit_took / 16;
-	struct timeval tv = mono_timeval(wait);
 
 	if (wait > NS_PER_US)
-		evtimer_add(s->commit, &tv);
+		timer_after(s->commit, wait);
 	else
 		event_active(s->commit, EV_TIMEOUT, 1);
 }
 
 static void hold(struct service *s, struct pending *p)
 {
-	struct timeval at_last = mono_timeval(HELD_MS * NS_PER_MS);
 	mono_ns now = mono_now();
 
 	TAILQ_INSERT_TAIL(&s->held, p, link);
 	if (s->n_held++ == 0) {
 		s->held_since = now;
-		evtimer_add(s->commit_at_last, &at_last);
+		timer_after(s->commit_at_last, HELD_MS * NS_PER_MS);
 	}
 	await_company(s, now);
 }
@@ -228,12 +227,7 @@ static void finish_due(struct service *s, mono_ns now)
 static void settle(struct service *s, mono_ns now)
 {
 	finish_due(s, now);
-	mono_ns due = capacity_due(&s->capacity);
-	struct timeval tv = mono_timeval(due - now);
-	if (due == CAPACITY_NEVER)
-		evtimer_del(s->timer);
-	else
-		evtimer_add(s->timer, &tv);
+	timer_at(s->timer, capacity_due(&s->capacity), now);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -315,7 +309,7 @@ static struct capacity_config capacity_of(const struct service_config *config)
 		                         .queue = config->queue,
 		                         .service_time = config->service_time,
 		                         .distribution = SERVICE_FIXED,
-		                         .overload_after = CAPACITY_NEVER / 2 /* a sum, somewhere */ };
+		                         .overload_after = MONO_NEVER / 2 /* a sum, somewhere */ };
 }
 
 static struct http_config http_of(const struct service_config *config)

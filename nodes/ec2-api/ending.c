@@ -1,6 +1,7 @@
 #include "ec2-api/ending.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "ec2-api/rows.h"
 #include "ec2-api/upstream.h"
 
@@ -30,9 +31,7 @@ static void ending_free(struct ending *e)
 
 static void later(struct ending *e, mono_ns pause)
 {
-	struct timeval tv = mono_timeval(pause);
-
-	evtimer_add(e->timer, &tv);
+	timer_after(e->timer, pause);
 }
 
 static void step_done(struct ending *e, enum ending_step next)

@@ -1,5 +1,6 @@
 #include "ec2-api/launch.h"
 #include "common/cleanup.h"
+#include "common/timer.h"
 #include "ec2-api/ending.h"
 #include <inttypes.h>
 #include <string.h>
@@ -82,7 +83,6 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 static bool join(struct launch *l, struct call *c)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
-	struct timeval tv = mono_timeval(c->received + c->api->timeout - mono_now());
 
 	if (!w || !(w->deadline = evtimer_new(c->api->node->base, on_deadline, w))) {
 		free(w);
@@ -91,7 +91,7 @@ static bool join(struct launch *l, struct call *c)
 	w->launch = l;
 	w->call = c;
 	LIST_INSERT_HEAD(&l->waiters, w, link);
-	evtimer_add(w->deadline, &tv);
+	timer_at(w->deadline, c->received + c->api->timeout, mono_now());
 	return true;
 }
 

@@ -1,6 +1,7 @@
 #include "ec2-api/launch.h"
 #include "ec2-api/ending.h"
 #include "common/cleanup.h"
+#include "common/timer.h"
 #include <string.h>
 
 #define PAUSE_MIN (500 * NS_PER_MS)
@@ -70,9 +71,7 @@ static void fail(struct part *p, enum api_code code)
 
 static void again_later(struct part *p)
 {
-	struct timeval tv = mono_timeval(p->pause);
-
-	evtimer_add(p->retry, &tv);
+	timer_after(p->retry, p->pause);
 	p->pause = p->pause * 2 < PAUSE_MAX ? p->pause * 2 : PAUSE_MAX;
 }
 

@@ -1,5 +1,6 @@
 #include "ec2-api/resume.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "ec2-api/ending.h"
 #include "ec2-api/launch.h"
 #include "ec2-api/rows.h"
@@ -68,10 +69,9 @@ static void on_scanned(const struct dynamo_reply *reply, void *arg)
 {
 	struct resume *r = arg;
 	const char *after = dynamo_get_s(json_object_get(reply->body, "LastEvaluatedKey"), "instance", "");
-	struct timeval tv = mono_timeval(PAUSE);
 
 	if (reply->outcome != DYNAMO_OK) {
-		evtimer_add(r->again, &tv);
+		timer_after(r->again, PAUSE);
 		return;
 	}
 	take_up_all(r, json_object_get(reply->body, "Items"));

@@ -59,7 +59,7 @@ struct checker {
 	struct node *node;
 	struct schedule schedule;
 	struct event *turn_timer, *report_timer, *flush_event, *ack_event;
-	mono_ns armed; /* what turn_timer waits for; SCHEDULE_NEVER: nothing */
+	mono_ns armed; /* what turn_timer waits for; MONO_NEVER: nothing */
 	struct checker_service *services;
 	size_t n_services;
 	uint16_t zone;

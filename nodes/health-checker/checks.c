@@ -1,6 +1,7 @@
 #include "health-checker/checker.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 
 #define TICK NS_PER_MS
 
@@ -87,7 +88,7 @@ static void start_check(struct checker *c, struct checker_target *t)
  * (52 us of CPU a TCP check without, 38 with it, at 5,000/s). HAProxy's timers count milliseconds too. */
 static mono_ns next_tick(mono_ns due)
 {
-	if (due == SCHEDULE_NEVER) return due;
+	if (due == MONO_NEVER) return due;
 	return (due + TICK - 1) / TICK * TICK;
 }
 
@@ -95,11 +96,7 @@ static void arm(struct checker *c, mono_ns due, mono_ns now)
 {
 	if (due == c->armed) return;
 	c->armed = due;
-	struct timeval tv = mono_timeval(next_tick(due) - now);
-	if (due == SCHEDULE_NEVER)
-		evtimer_del(c->turn_timer);
-	else
-		evtimer_add(c->turn_timer, &tv);
+	timer_at(c->turn_timer, next_tick(due), now);
 }
 
 void checks_run(struct checker *c)
@@ -125,13 +122,13 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	c->armed =
-	    SCHEDULE_NEVER; /* it may be early by the loop's idea of the time, and then has to fire again */
+	    MONO_NEVER; /* it may be early by the loop's idea of the time, and then has to fire again */
 	checks_run(c);
 }
 
 int checks_open(struct checker *c)
 {
-	c->armed = SCHEDULE_NEVER;
+	c->armed = MONO_NEVER;
 	c->turn_timer = evtimer_new(c->node->base, on_turn, c);
 	return c->turn_timer ? 0 : -ENOMEM;
 }

@@ -1,6 +1,7 @@
 #include "health-checker/checker.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "proto/classes.h"
 #include "proto/health.h"
 #include <errno.h>
@@ -77,9 +78,8 @@ static void begin_report(struct checker_service *s)
 
 static void arm_resend(struct checker_service *s)
 {
-	struct timeval tv = mono_timeval(((mono_ns)RESEND_FIRST_MS << s->resends) * NS_PER_MS);
-
-	if (s->resends < RESENDS_MAX) evtimer_add(s->resend_timer, &tv);
+	if (s->resends < RESENDS_MAX)
+		timer_after(s->resend_timer, ((mono_ns)RESEND_FIRST_MS << s->resends) * NS_PER_MS);
 }
 
 static void on_resend(evutil_socket_t fd, short what, void *arg)

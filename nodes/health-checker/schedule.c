@@ -120,5 +120,5 @@ mono_ns schedule_due(const struct schedule *s)
 	const struct schedule_entry *e = TAILQ_FIRST(&s->waiting);
 
 	if (!TAILQ_EMPTY(&s->queue) && slot_free(s)) return 0;
-	return e ? e->due : SCHEDULE_NEVER;
+	return e ? e->due : MONO_NEVER;
 }

@@ -12,8 +12,6 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
-#define SCHEDULE_NEVER INT64_MAX
-
 enum schedule_state { SCHEDULE_OUT, SCHEDULE_WAITING, SCHEDULE_QUEUED, SCHEDULE_RUNNING };
 struct schedule_entry {
 	TAILQ_ENTRY(schedule_entry) link;
@@ -45,6 +43,6 @@ void schedule_done(struct schedule *s, struct schedule_entry *e, mono_ns now);
 /* Other work takes a slot (even one too many: it comes of a check that had one) and gives it back. */
 void schedule_occupy(struct schedule *s);
 void schedule_release(struct schedule *s);
-/* When schedule_next() will have something without a slot getting free; SCHEDULE_NEVER if nothing waits. */
+/* When schedule_next() will have something without a slot getting free; MONO_NEVER if nothing waits. */
 mono_ns schedule_due(const struct schedule *s);
 #endif

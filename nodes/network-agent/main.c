@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/node.h"
+#include "common/timer.h"
 #include "network-agent/kernel.h"
 #include "network-agent/table.h"
 #include "proto/classes.h"
@@ -112,12 +113,11 @@ static void on_hello_due(evutil_socket_t fd, short what, void *arg)
 	struct agent *a = arg;
 	struct route_hello hello = { .epoch = a->epoch };
 	uint8_t datagram[ROUTE_DATAGRAM_MAX];
-	struct timeval tv = mono_timeval(a->hello_interval);
 
 	(void)fd, (void)what;
 	snprintf(hello.zone, sizeof(hello.zone), "%s", a->kernel.zone);
 	send_to(a, &a->manager, datagram, route_hello_encode(&hello, datagram, sizeof(datagram)));
-	evtimer_add(a->hello, &tv);
+	timer_after(a->hello, a->hello_interval);
 	a->hello_interval = a->hello_interval * 2 < HELLO_MAX ? a->hello_interval * 2 : HELLO_MAX;
 }
 
@@ -127,7 +127,7 @@ static int begin_hello(struct agent *a, const char *manager)
 		return log_errno(-EINVAL, "the network manager has the address '%s'", manager);
 	if (!(a->hello = evtimer_new(a->node->base, on_hello_due, a))) return -ENOMEM;
 	a->hello_interval = HELLO_FIRST;
-	return evtimer_add(a->hello, &(struct timeval){ 0 }) < 0 ? -ENOMEM : 0;
+	return timer_after(a->hello, 0) < 0 ? -ENOMEM : 0;
 }
 
 /* --- start ------------------------------------------------------------------------------------------- */

@@ -288,7 +288,7 @@ static bool employ_idle(struct backlog *b, mono_ns now)
 
 mono_ns backlog_run(struct backlog *b, mono_ns now)
 {
-	mono_ns next = BACKLOG_NEVER;
+	mono_ns next = MONO_NEVER;
 	struct worker *w;
 
 	queue_retransmissions(b, now);

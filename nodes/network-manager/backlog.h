@@ -24,7 +24,6 @@
 
 enum { BACKLOG_WORKERS_MAX = 256, BACKLOG_AGENTS_MAX = 64 };
 #define BACKLOG_RETRANSMIT_MAX (5 * NS_PER_S)
-#define BACKLOG_NEVER INT64_MAX
 
 struct backlog_config {
 	unsigned workers;    /* 1..BACKLOG_WORKERS_MAX */
@@ -80,7 +79,7 @@ bool backlog_forget(struct backlog *b, const struct route_address *address);
 /* The agent has forgotten all: every change is queued for it again. */
 void backlog_replay(struct backlog *b, unsigned agent, mono_ns now);
 
-/* Does everything that is due. Returns when to call again, or BACKLOG_NEVER; call also after backlog_put(),
+/* Does everything that is due. Returns when to call again, or MONO_NEVER; call also after backlog_put(),
  * backlog_replay() and backlog_configure(). */
 mono_ns backlog_run(struct backlog *b, mono_ns now);
 struct backlog_counts backlog_counts(const struct backlog *b);

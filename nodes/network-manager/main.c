@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/node.h"
 #include "common/rlimit.h"
+#include "common/timer.h"
 #include "proto/classes.h"
 #include "proto/route_socket.h"
 #include <arpa/inet.h>
@@ -36,13 +37,7 @@ static void work(struct manager *m)
 {
 	mono_ns next = backlog_run(m->backlog, mono_now());
 
-	if (next == BACKLOG_NEVER) {
-		evtimer_del(m->due);
-		return;
-	}
-	/* rounded up: a timer that fires within the microsecond before would only fire again */
-	struct timeval tv = mono_timeval(next - mono_now() + NS_PER_US - 1);
-	evtimer_add(m->due, &tv);
+	timer_at(m->due, next, mono_now());
 }
 
 static void on_due(evutil_socket_t fd, short what, void *arg)

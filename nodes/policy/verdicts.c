@@ -244,7 +244,7 @@ void verdicts_tick(struct verdicts *v, mono_ns now, struct happenings *ret)
 
 mono_ns verdicts_retry(const struct verdicts *v)
 {
-	return v->retry;
+	return v->retry ? v->retry : MONO_NEVER;
 }
 
 zone_set verdicts_proposed_out(const struct verdicts *v)

@@ -64,7 +64,7 @@ void verdicts_feed(struct verdicts *v, unsigned zone, unsigned healthy, unsigned
                    mono_ns now, struct happenings *ret);
 /* Time went by: decides what is held anew. */
 void verdicts_tick(struct verdicts *v, mono_ns now, struct happenings *ret);
-/* When to tick next, absolute; 0 if nothing waits for time. */
+/* When to tick next; MONO_NEVER if nothing waits for time. */
 mono_ns verdicts_retry(const struct verdicts *v);
 /* Zones in the answer whose verdict is out: held, or failing open. */
 zone_set verdicts_proposed_out(const struct verdicts *v);

@@ -43,7 +43,7 @@ static void slots_serve_in_order_of_arrival(void **state)
 	assert_ptr_equal(capacity_next(&c, 1000 * MS), &w[4]);
 	assert_int_equal(w[4].done, 300 * MS);
 	assert_null(capacity_next(&c, 1000 * MS));
-	assert_int_equal(capacity_due(&c), CAPACITY_NEVER);
+	assert_int_equal(capacity_due(&c), MONO_NEVER);
 	assert_int_equal(c.served, 5);
 }
 

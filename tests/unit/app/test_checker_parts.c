@@ -134,7 +134,7 @@ static void other_work_takes_slots_from_checks(void **state)
 	schedule_add(&s, &e, 0, 100 * MS);
 	schedule_occupy(&s);
 	assert_null(schedule_next(&s, 0));
-	assert_int_equal(schedule_due(&s), SCHEDULE_NEVER);
+	assert_int_equal(schedule_due(&s), MONO_NEVER);
 	schedule_release(&s);
 	assert_int_equal(schedule_due(&s), 0);
 	assert_ptr_equal(schedule_next(&s, 30 * MS), &e);
@@ -161,7 +161,7 @@ static void removal_leaves_nothing_behind(void **state)
 	schedule_remove(&s, &running);
 	assert_int_equal(s.busy, 0);
 	assert_null(schedule_next(&s, NS_PER_S));
-	assert_int_equal(schedule_due(&s), SCHEDULE_NEVER);
+	assert_int_equal(schedule_due(&s), MONO_NEVER);
 }
 
 static void a_new_interval_counts_from_the_last_start(void **state)

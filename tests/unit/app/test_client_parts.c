@@ -77,7 +77,7 @@ static void a_new_rate_counts_from_then_on(void **state)
 	assert_int_equal(arrivals_next(&a), 400 * MS);
 	arrivals_take(&a);
 	arrivals_set_rate(&a, 0, 500 * MS);
-	assert_int_equal(arrivals_next(&a), ARRIVALS_NEVER);
+	assert_int_equal(arrivals_next(&a), MONO_NEVER);
 	arrivals_set_rate(&a, 1, 5000 * MS); /* 80 % of a gap were left */
 	assert_in_range(arrivals_next(&a), 5800 * MS - 10, 5800 * MS + 10);
 }

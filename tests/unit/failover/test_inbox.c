@@ -123,7 +123,7 @@ static void a_checker_falls_silent_once(void **state)
 	struct health_count h;
 
 	(void)state;
-	assert_int_equal(health_inbox_deadline(inbox), 0);
+	assert_int_equal(health_inbox_deadline(inbox), MONO_NEVER);
 	take_whole(1, "+", &h); /* zone 1, at 1 s */
 	assert_int_equal(health_inbox_deadline(inbox), 4 * NS_PER_S);
 	health_inbox_begin(inbox, 2 * NS_PER_S);
@@ -131,7 +131,7 @@ static void a_checker_falls_silent_once(void **state)
 	assert_int_equal(health_inbox_fell_silent(inbox, 4 * NS_PER_S), 2);
 	assert_int_equal(health_inbox_deadline(inbox), 5 * NS_PER_S);
 	assert_int_equal(health_inbox_fell_silent(inbox, 9 * NS_PER_S), 5); /* zones 0 and 2, never heard */
-	assert_int_equal(health_inbox_deadline(inbox), 0);
+	assert_int_equal(health_inbox_deadline(inbox), MONO_NEVER);
 	assert_int_equal(health_inbox_heard_again(inbox), 0);
 	take_whole(1, "+", &h); /* old, but alive */
 	assert_int_equal(health_inbox_heard_again(inbox), 2);

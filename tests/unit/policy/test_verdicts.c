@@ -320,7 +320,7 @@ static void asking_when_told_to_is_enough_and_needed(void **state)
 	assert_int_equal(verdicts_init(&v, &c), 0);
 	for (unsigned z = 0; z < 3; z++)
 		verdicts_feed(&v, z, 4, 4, 0, 0, &h);
-	assert_int_equal(verdicts_retry(&v), 0);
+	assert_int_equal(verdicts_retry(&v), MONO_NEVER);
 	verdicts_feed(&v, 0, 0, 4, 1, 0, &h);
 	verdicts_feed(&v, 1, 0, 4, 2, 0, &h);
 	mono_ns when = verdicts_retry(&v);
@@ -330,7 +330,7 @@ static void asking_when_told_to_is_enough_and_needed(void **state)
 	assert_int_equal(verdicts_retry(&v), when);
 	verdicts_tick(&v, when, &h);
 	assert_string_equal(told(&h), "-b");
-	assert_int_equal(verdicts_retry(&v), 0);
+	assert_int_equal(verdicts_retry(&v), MONO_NEVER);
 }
 
 static void turning_a_knob_keeps_the_books(void **state)

@@ -174,7 +174,7 @@ static void connected_once_when_all_agents_have_acknowledged(void **state)
 	assert_false(acknowledge(AGENTS, 1, 1));
 	assert_true(acknowledge(1, 1, 1));
 	assert_false(acknowledge(1, 1, 1));
-	assert_true(backlog_run(lab.backlog, lab.now) == BACKLOG_NEVER);
+	assert_true(backlog_run(lab.backlog, lab.now) == MONO_NEVER);
 	assert_int_equal(backlog_counts(lab.backlog).unacknowledged, 0);
 }
 
