@@ -119,7 +119,7 @@ static void on_changed(void *arg, zone_set before, zone_set after, mono_ns took)
 
 	node_event(s->node, "dns.updated", s->cause,
 	           json_pack("{s:s, s:o, s:f}", "service", s->name, "answer", names_of(s, after), "took_ms",
-	                     (double)took / NS_PER_MS));
+	                     mono_ms(took)));
 	for (unsigned z = 0; z < s->verdicts.config.zones; z++) {
 		if ((before ^ after) >> z & 1)
 			tell_zone_changed(s, z, before >> z & 1 ? ZONE_REMOVED : ZONE_RESTORED);

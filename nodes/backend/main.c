@@ -50,9 +50,8 @@ static int read_capacity(const json_t *config, struct capacity_config *ret)
 
 static void on_overload(const struct capacity *c, mono_ns waited, void *arg)
 {
-	node_event(
-	    arg, c->overloaded ? "target.overloaded" : "target.recovered", 0,
-	    json_pack("{s:f, s:i}", "waited_ms", (double)waited / NS_PER_MS, "queued", (int)c->queued));
+	node_event(arg, c->overloaded ? "target.overloaded" : "target.recovered", 0,
+	           json_pack("{s:f, s:i}", "waited_ms", mono_ms(waited), "queued", (int)c->queued));
 }
 
 static json_t *count_since(uint64_t now, uint64_t *last)

@@ -32,11 +32,11 @@ static json_t *describe(struct tally_bucket *b)
 	                            (int)by[TALLY_REFUSED], "reset", (int)by[TALLY_RESET], "timed_out",
 	                            (int)by[TALLY_TIMED_OUT], "http", (int)by[TALLY_HTTP]);
 
-	return json_pack("{s:f, s:i, s:i, s:i, s:i, s:o, s:{s:o, s:o}}", "from_ms",
-	                 (double)b->from / NS_PER_MS, "requests", (int)b->requests, "errors",
-	                 (int)tally_errors(b), "attempts", (int)b->attempts, "lab_errors", (int)by[TALLY_LAB],
-	                 "by_class", classes, "latency_ms", "p50", number_or_null(tally_percentile(b, 0.5)),
-	                 "p99", number_or_null(tally_percentile(b, 0.99)));
+	return json_pack("{s:f, s:i, s:i, s:i, s:i, s:o, s:{s:o, s:o}}", "from_ms", mono_ms(b->from),
+	                 "requests", (int)b->requests, "errors", (int)tally_errors(b), "attempts",
+	                 (int)b->attempts, "lab_errors", (int)by[TALLY_LAB], "by_class", classes,
+	                 "latency_ms", "p50", number_or_null(tally_percentile(b, 0.5)), "p99",
+	                 number_or_null(tally_percentile(b, 0.99)));
 }
 
 static void report(struct node *n, struct client *c, struct tally_bucket *b)

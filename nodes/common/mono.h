@@ -21,6 +21,21 @@ static inline mono_ns mono_now(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+/* A span as configurations and figures show it. */
+static inline double mono_ms(mono_ns span)
+{
+	return (double)span / NS_PER_MS;
+}
+
+/* Milliseconds since 1970, for what outlives a process or meets other clocks: a lock's expiry, a plan's age.
+ */
+static inline int64_t wall_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / NS_PER_MS;
+}
+
 /* A span as libevent wants it; negative spans become zero. */
 static inline struct timeval mono_timeval(mono_ns span)
 {

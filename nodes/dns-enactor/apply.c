@@ -200,7 +200,7 @@ static void on_view(const struct dns_rrset *sets, size_t n, void *arg)
 
 	(void)n;
 	dne_view_read(sets, false, &d->view);
-	switch (dne_before(&t, &d->view, dne_wall_ms())) {
+	switch (dne_before(&t, &d->view, wall_ms())) {
 	case DNE_SEND:
 		send_flip(d, &t);
 		break;

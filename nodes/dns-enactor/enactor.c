@@ -6,17 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int64_t dne_wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / NS_PER_MS;
-}
-
 int64_t dne_until_ms(struct dne *d, mono_ns span)
 {
-	int64_t until_ms = dne_wall_ms() + span / NS_PER_MS;
+	int64_t until_ms = wall_ms() + span / NS_PER_MS;
 
 	if (until_ms <= d->last_until_ms) until_ms = d->last_until_ms + 1;
 	return d->last_until_ms = until_ms;

@@ -82,7 +82,6 @@ void dne_put_down(struct dne *d, const char *reason);
  * with otherwise. */
 void dne_lead_then(struct dne *d, dne_step *step, dne_step *otherwise);
 
-int64_t dne_wall_ms(void);
 /* The end of a lock taken now, unlike any before. */
 int64_t dne_until_ms(struct dne *d, mono_ns span);
 #endif

@@ -33,7 +33,7 @@ static void on_leader(const struct dns_rrset *sets, size_t n, void *arg)
 	const char *value = dns_rrset_value(&sets[0]);
 	struct errand *e = arg;
 	struct dne *d = e->enactor;
-	int leads = dne_leads(&d->config, value, dne_wall_ms());
+	int leads = dne_leads(&d->config, value, wall_ms());
 
 	(void)n;
 	if (leads == 0) {

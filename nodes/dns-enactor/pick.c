@@ -97,7 +97,7 @@ static void take_document(struct dne *d, const char *body, size_t len)
 	struct dns_plan plan;
 
 	/* one from the future may be none later; until then it isn't told again */
-	if (dns_plan_read(body, len, dne_wall_ms(), &plan, why) < 0) {
+	if (dns_plan_read(body, len, wall_ms(), &plan, why) < 0) {
 		refuse(d, 0, sum, why);
 		return;
 	}

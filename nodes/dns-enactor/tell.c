@@ -7,11 +7,6 @@ static const char *const doings[] = {
 };
 _Static_assert(ARRAY_SIZE(doings) == DNE_DOINGS, "a word for each");
 
-static double ms(mono_ns span)
-{
-	return (double)span / NS_PER_MS;
-}
-
 static json_int_t number(uint64_t n)
 {
 	return (json_int_t)n;
@@ -47,7 +42,7 @@ void dne_tell_taken(struct dne *d)
 	node_event(d->node, "lock.taken", d->picked,
 	           json_pack("{s:s, s:I, s:I, s:i, s:f}", "endpoint", endpoint_of(d), "plan",
 	                     number(d->plan.number), "over", number(d->view.plan), "attempts",
-	                     (int)d->walk.attempt, "waited_ms", ms(mono_now() - d->walk.since)));
+	                     (int)d->walk.attempt, "waited_ms", mono_ms(mono_now() - d->walk.since)));
 }
 
 void dne_tell_lost(struct dne *d, const struct dne_view *view, const char *why)
@@ -66,7 +61,7 @@ void dne_tell_applied(struct dne *d)
 	d->applied++;
 	node_event(d->node, "plan.applied", d->picked,
 	           json_pack("{s:I, s:f, s:I}", "plan", number(d->plan.number), "took_ms",
-	                     ms(mono_now() - d->walk.begun), "endpoints", number(d->walk.n)));
+	                     mono_ms(mono_now() - d->walk.begun), "endpoints", number(d->walk.n)));
 }
 
 void dne_tell_aborted(struct dne *d, const char *reason)
@@ -91,8 +86,8 @@ void dne_tell_waiting(struct dne *d, const char *whom, const char *why)
 void dne_tell_repaired(struct dne *d, const char *how, uint64_t cause, mono_ns took, const char *reason)
 {
 	node_event(d->node, "dns.repaired", cause,
-	           json_pack("{s:s, s:b, s:f, s:s}", "how", how, "ok", !reason, "took_ms", ms(took), "reason",
-	                     reason ? reason : ""));
+	           json_pack("{s:s, s:b, s:f, s:s}", "how", how, "ok", !reason, "took_ms", mono_ms(took),
+	                     "reason", reason ? reason : ""));
 }
 
 void dne_tell_sample(struct dne *d)

@@ -33,8 +33,8 @@ static void finish(struct dno_repair *r, const char *reason)
 
 	node_event(c->node, r->breaking ? "dns.broken" : "dns.repaired", r->cause,
 	           json_pack("{s:s, s:b, s:f, s:s, s:I}", "how", "out-of-band", "ok", !reason, "took_ms",
-	                     (double)(mono_now() - r->begun) / NS_PER_MS, "reason", reason ? reason : "",
-	                     "plan", (json_int_t)r->chosen.plan));
+	                     mono_ms(mono_now() - r->begun), "reason", reason ? reason : "", "plan",
+	                     (json_int_t)r->chosen.plan));
 	if (r->has_plan) dns_plan_release(&r->plan);
 	free(r->candidates);
 	free(r);
@@ -201,11 +201,8 @@ static void on_plan(int status, const char *body, size_t len, void *arg)
 {
 	struct dno_repair *r = arg;
 	char why[DNS_PLAN_WHY_MAX] = "no answer";
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	int64_t now_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / NS_PER_MS;
-	r->has_plan = status == 200 && dns_plan_read(body, len, now_ms, &r->plan, why) == 0;
+	r->has_plan = status == 200 && dns_plan_read(body, len, wall_ms(), &r->plan, why) == 0;
 	if (r->has_plan && strcmp(r->plan.zone, r->console->zone)) {
 		dns_plan_release(&r->plan);
 		r->has_plan = false;

@@ -20,14 +20,6 @@ struct daemon {
 	bool store_broken;
 };
 
-static int64_t wall_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / NS_PER_MS;
-}
-
 /* --- plans ------------------------------------------------------------------------------------------- */
 
 static void arm(struct daemon *d)

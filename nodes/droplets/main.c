@@ -189,7 +189,7 @@ static void on_grant(struct droplets *d, const struct lease_message *grant, mono
 		           json_pack("{s:s, s:s, s:I, s:s, s:I, s:f}", "droplet", name, "holder",
 		                     grant->holder, "epoch", (json_int_t)grant->epoch, "was", p->holder,
 		                     "was_epoch", (json_int_t)p->epoch, "left_ms",
-		                     (double)(p->until - arrived) / (double)NS_PER_MS));
+		                     mono_ms(p->until - arrived)));
 	}
 	fleet_grant(d->fleet, grant, arrived);
 }

@@ -63,11 +63,11 @@ static void tell_work(struct dwfm *d)
 	mono_ns now = mono_now();
 	struct lease_counts leases = count_leases(d, now);
 	const struct work_counts *c = &d->counts;
-	json_t *sample = json_pack("{s:I, s:I, s:I, s:I, s:f, s:I}", "held", (json_int_t)leases.held,
-	                           "expired", (json_int_t)(d->n_droplets - leases.held), "droplets",
-	                           (json_int_t)d->n_droplets, "queued", (json_int_t)queue_length(d->queue),
-	                           "oldest_ms", (double)queue_age(d->queue, now) / (double)NS_PER_MS,
-	                           "in_work", (json_int_t)leases.in_work);
+	json_t *sample =
+	    json_pack("{s:I, s:I, s:I, s:I, s:f, s:I}", "held", (json_int_t)leases.held, "expired",
+	              (json_int_t)(d->n_droplets - leases.held), "droplets", (json_int_t)d->n_droplets,
+	              "queued", (json_int_t)queue_length(d->queue), "oldest_ms",
+	              mono_ms(queue_age(d->queue, now)), "in_work", (json_int_t)leases.in_work);
 	json_t *counts =
 	    json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "offered", (json_int_t)c->offered, "done",
 	              (json_int_t)c->done, "stale", (json_int_t)c->stale, "dropped", (json_int_t)c->dropped,

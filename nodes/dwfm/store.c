@@ -25,15 +25,6 @@ static void on_lease(const struct dynamo_reply *reply, void *arg)
 	free(w);
 }
 
-/* Wall clock: it is compared across machines. */
-static int64_t wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
-}
-
 static json_t *lease_request(const struct dwfm *d, const char *droplet, uint64_t epoch, mono_ns length)
 {
 	int64_t now = wall_ms();

@@ -13,11 +13,6 @@ static void answer(struct workflow *f, unsigned status, json_t *body)
 	f->request = NULL;
 }
 
-static double ms(mono_ns span)
-{
-	return (double)span / (double)NS_PER_MS;
-}
-
 static void tell_launch(struct workflow *f, bool ok)
 {
 	mono_ns now = mono_now(), taken = f->taken ? f->taken : now, ordered = f->ordered ? f->ordered : now,
@@ -26,8 +21,9 @@ static void tell_launch(struct workflow *f, bool ok)
 	if (f->kind != LEASE_LAUNCH) return;
 	node_event(f->dwfm->node, "launch.done", f->cause,
 	           json_pack("{s:s, s:b, s:{s:f, s:f, s:f, s:f}}", "instance", f->instance, "ok", ok,
-	                     "stages_ms", "queue", ms(taken - f->queued), "record", ms(ordered - taken),
-	                     "droplet", ms(done - ordered), "confirm", ms(now - done)));
+	                     "stages_ms", "queue", mono_ms(taken - f->queued), "record",
+	                     mono_ms(ordered - taken), "droplet", mono_ms(done - ordered), "confirm",
+	                     mono_ms(now - done)));
 }
 
 void workflow_answer_error(struct workflow *f, const char *error)

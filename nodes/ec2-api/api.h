@@ -77,5 +77,4 @@ void reboot_call(struct call *c);
 enum api_code api_code_of(enum dynamo_outcome outcome);
 /* As dynamo_call(), which can't fail here: without memory done() is called at once, so call it last. */
 void api_store(struct api *api, const char *operation, json_t *request, dynamo_done *done, void *arg);
-int64_t api_wall_ms(void);
 #endif

@@ -179,11 +179,3 @@ void api_store(struct api *api, const char *operation, json_t *request, dynamo_d
 	log_errno(r, "cannot call DynamoDB");
 	done(&(struct dynamo_reply){ .outcome = DYNAMO_UNAVAILABLE, .code = "no memory" }, arg);
 }
-
-int64_t api_wall_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / NS_PER_MS;
-}

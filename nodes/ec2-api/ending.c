@@ -131,7 +131,7 @@ static void write_row(struct ending *e, const char *operation, json_t *request, 
 static void write_state(struct ending *e, enum instance_state state, dynamo_done *done)
 {
 	e->row.state = state;
-	if (state == INSTANCE_TERMINATED && !e->row.ended_ms) e->row.ended_ms = api_wall_ms();
+	if (state == INSTANCE_TERMINATED && !e->row.ended_ms) e->row.ended_ms = wall_ms();
 	write_row(e, "UpdateItem", row_save(&e->row), done);
 }
 

@@ -141,7 +141,7 @@ static int start(struct node *n, json_t *config)
 	n->self = &api;
 	api.node = n;
 	api.random = random_of(n->seed, n->name);
-	api.began_ms = api_wall_ms();
+	api.began_ms = wall_ms();
 	LIST_INIT(&api.launches);
 	if ((r = read_knobs(&api, config)) < 0)
 		return log_errno(r, "rate_per_s >= 0, burst >= 1, timeout_ms >= 10");

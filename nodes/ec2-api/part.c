@@ -22,7 +22,7 @@ int part_init(struct part *p, struct launch *l, const struct run_request *r, uns
 	if (!(p->retry = evtimer_new(api->node->base, on_retry, p))) return -1;
 	p->row = (struct instance){ .index = index,
 		                    .state = INSTANCE_PENDING,
-		                    .launched_ms = api_wall_ms(),
+		                    .launched_ms = wall_ms(),
 		                    .real = r->real,
 		                    .stage_us = { -1, -1, -1 },
 		                    .tags = json_incref(r->tags) };

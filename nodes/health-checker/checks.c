@@ -72,9 +72,9 @@ static void count_late(struct checker *c, const struct checker_target *t)
 	if (goes_on) return;
 	/* the first start has no interval yet */
 	mono_ns stretched = t->turn.stretched ? t->turn.stretched : t->turn.interval + t->turn.late;
-	node_event(c->node, "check.late", 0,
-	           json_pack("{s:f, s:f}", "late_ms", (double)t->turn.late / NS_PER_MS, "interval_ms",
-	                     (double)stretched / NS_PER_MS));
+	node_event(
+	    c->node, "check.late", 0,
+	    json_pack("{s:f, s:f}", "late_ms", mono_ms(t->turn.late), "interval_ms", mono_ms(stretched)));
 }
 
 static void start_check(struct checker *c, struct checker_target *t)

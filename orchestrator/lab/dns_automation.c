@@ -199,8 +199,8 @@ json_t *dns_automation_planner(const struct plan *p)
 	    (int)dns_automation_service(t), "name", plan.service, "zone", plan.zone, "ttl_s", (int)plan.ttl_s,
 	    "endpoints", endpoints_json(&plan), "load_balancers",
 	    balancers_json(&plan, service_of(t)->targets.concurrency), "first_plan", 1, "plan_interval_ms",
-	    config_milliseconds(a->plan_interval), "slow_interval_ms", config_milliseconds(a->slow_interval),
-	    "lanes", a->fast_slow ? "fast-slow" : "one", "port", PORT_DNS_PLANS);
+	    mono_ms(a->plan_interval), "slow_interval_ms", mono_ms(a->slow_interval), "lanes",
+	    a->fast_slow ? "fast-slow" : "one", "port", PORT_DNS_PLANS);
 	dns_plan_release(&plan);
 	return config;
 }
@@ -217,10 +217,9 @@ static json_t *store_json(const struct plan *p)
 
 static json_t *times_json(const struct dns_automation_config *a)
 {
-	return json_pack("{s:f, s:f, s:f, s:f, s:f}", "poll_ms", config_milliseconds(a->poll), "lock_ms",
-	                 config_milliseconds(a->lock), "backoff_ms", config_milliseconds(a->backoff),
-	                 "backoff_max_ms", config_milliseconds(a->backoff_max), "leader_ms",
-	                 config_milliseconds(a->leader_time));
+	return json_pack("{s:f, s:f, s:f, s:f, s:f}", "poll_ms", mono_ms(a->poll), "lock_ms",
+	                 mono_ms(a->lock), "backoff_ms", mono_ms(a->backoff), "backoff_max_ms",
+	                 mono_ms(a->backoff_max), "leader_ms", mono_ms(a->leader_time));
 }
 
 static json_t *guards_json(const struct dns_automation_config *a)
@@ -256,10 +255,9 @@ json_t *dns_automation_operator(const struct plan *p, json_t *dns)
 		json_decref(dns);
 		return NULL;
 	}
-	json_t *config =
-	    json_pack("{s:o, s:s, s:o, s:o, s:f, s:i}", "dns", dns, "zone", plan.zone, "endpoints",
-	              endpoints_json(&plan), "store", store_json(p), "watch_ms",
-	              config_milliseconds(p->topology->dns_automation.watch), "ttl_s", (int)plan.ttl_s);
+	json_t *config = json_pack("{s:o, s:s, s:o, s:o, s:f, s:i}", "dns", dns, "zone", plan.zone,
+	                           "endpoints", endpoints_json(&plan), "store", store_json(p), "watch_ms",
+	                           mono_ms(p->topology->dns_automation.watch), "ttl_s", (int)plan.ttl_s);
 	dns_plan_release(&plan);
 	return config;
 }

@@ -16,11 +16,6 @@ static json_t *text6(const struct in6_addr *a)
 	return json_string(inet_ntop(AF_INET6, a, text, sizeof(text)));
 }
 
-double config_milliseconds(mono_ns span)
-{
-	return (double)span / NS_PER_MS;
-}
-
 static const struct plan_node *node_named(const struct plan *p, const char *zone, const char *role)
 {
 	char name[PLAN_NAME_MAX];
@@ -68,13 +63,12 @@ static json_t *checker_config(const struct plan *p, const struct plan_node *n, c
 		if (h->concurrency && (!concurrency || h->concurrency < concurrency))
 			concurrency = h->concurrency;
 		json_array_append_new(
-		    services,
-		    json_pack("{s:i, s:s, s:i, s:s, s:s, s:f, s:f, s:i, s:i, s:s, s:i}", "service", (int)i,
-		              "name", s->name, "port", s->port, "protocol",
-		              h->protocol == CHECK_HTTP ? "http" : "tcp", "path", h->path ? h->path : "/",
-		              "interval_ms", config_milliseconds(h->interval), "timeout_ms",
-		              config_milliseconds(h->timeout), "rise", h->rise, "fall", h->fall, "init_state",
-		              init_states[h->init_state], "family", h->family));
+		    services, json_pack("{s:i, s:s, s:i, s:s, s:s, s:f, s:f, s:i, s:i, s:s, s:i}", "service",
+		                        (int)i, "name", s->name, "port", s->port, "protocol",
+		                        h->protocol == CHECK_HTTP ? "http" : "tcp", "path",
+		                        h->path ? h->path : "/", "interval_ms", mono_ms(h->interval),
+		                        "timeout_ms", mono_ms(h->timeout), "rise", h->rise, "fall", h->fall,
+		                        "init_state", init_states[h->init_state], "family", h->family));
 	}
 	return json_pack("{s:i, s:i, s:o, s:o}", "zone_index", n->zone, "concurrency", concurrency,
 	                 "report_to", report_to, "services", services);
@@ -156,8 +150,8 @@ static json_t *manager_config(const struct plan *p, const struct plan_node *n, c
 		                                        config_text4(&p->nodes[router].addr.v4)));
 	}
 	return json_pack("{s:i, s:f, s:f, s:o}", "workers", t->network.workers, "update_time_ms",
-	                 config_milliseconds(t->network.update_time), "retransmit_ms",
-	                 config_milliseconds(t->network.retransmit), "agents", agents);
+	                 mono_ms(t->network.update_time), "retransmit_ms", mono_ms(t->network.retransmit),
+	                 "agents", agents);
 }
 
 static json_t *agent_config(const struct plan *p, const struct plan_node *n, const struct dns_key *key)
@@ -176,10 +170,9 @@ static json_t *backend_config(const struct plan *p, const struct plan_node *n, c
 	(void)key;
 	return json_pack("{s:s, s:i, s:i, s:f, s:s, s:i, s:b, s:f}", "service", s->name, "port", s->port,
 	                 "concurrency", s->targets.concurrency, "service_time_ms",
-	                 config_milliseconds(s->targets.service_time), "distribution",
+	                 mono_ms(s->targets.service_time), "distribution",
 	                 distributions[s->targets.distribution], "queue", s->targets.queue, "serve_abandoned",
-	                 s->targets.serve_abandoned, "overload_after_ms",
-	                 config_milliseconds(s->health_check.timeout));
+	                 s->targets.serve_abandoned, "overload_after_ms", mono_ms(s->health_check.timeout));
 }
 
 static json_t *client_config(const struct plan *p, const struct plan_node *n, const struct dns_key *key)
@@ -191,8 +184,7 @@ static json_t *client_config(const struct plan *p, const struct plan_node *n, co
 	return json_pack("{s:o, s:s, s:i, s:s, s:f, s:b, s:f, s:i, s:i}", "resolver",
 	                 config_address(p, zone_of(p, n), "resolver"), "host", s->dns_name, "port", s->port,
 	                 "path", c->path ? c->path : "/", "rate_per_s", c->rate, "poisson", c->poisson,
-	                 "timeout_ms", config_milliseconds(c->timeout), "retries", c->retries, "family",
-	                 c->family);
+	                 "timeout_ms", mono_ms(c->timeout), "retries", c->retries, "family", c->family);
 }
 
 static json_t *delay_line_config(const struct plan *p, const struct plan_node *n, const struct dns_key *key)

@@ -14,9 +14,9 @@ static json_t *dynamo_client(const struct topology *t)
 	const struct service_config *s = &t->services[topology_service(t, t->ec2.dynamodb)];
 
 	return json_pack("{s:s, s:i, s:i, s:f, s:f, s:b, s:f}", "name", s->dns_name, "port", s->port,
-	                 "attempts", c->attempts, "timeout_ms", config_milliseconds(c->timeout), "pause_ms",
-	                 config_milliseconds(c->pause), "jitter", c->jitter, "max_connection_age_ms",
-	                 config_milliseconds(c->max_connection_age));
+	                 "attempts", c->attempts, "timeout_ms", mono_ms(c->timeout), "pause_ms",
+	                 mono_ms(c->pause), "jitter", c->jitter, "max_connection_age_ms",
+	                 mono_ms(c->max_connection_age));
 }
 
 static json_t *network_manager(const struct plan *p)
@@ -50,9 +50,8 @@ json_t *config_dynamodb(const struct plan *p, const struct plan_node *n, const s
 		                                      "name", tables[i].hash, "type", "S"));
 	return json_pack("{s:i, s:i, s:i, s:f, s:i, s:f, s:o}", "port", s->port, "map_size_mb", MAP_SIZE_MB,
 	                 "concurrency", s->targets.concurrency, "service_time_ms",
-	                 config_milliseconds(s->targets.service_time), "queue", s->targets.queue,
-	                 "max_connection_age_ms", config_milliseconds(s->targets.max_connection_age),
-	                 "tables", list);
+	                 mono_ms(s->targets.service_time), "queue", s->targets.queue, "max_connection_age_ms",
+	                 mono_ms(s->targets.max_connection_age), "tables", list);
 }
 
 json_t *config_droplets(const struct plan *p, const struct plan_node *n, const struct dns_key *key)
@@ -62,7 +61,7 @@ json_t *config_droplets(const struct plan *p, const struct plan_node *n, const s
 	(void)key;
 	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f}", "zone", plan_zone_name(p, n->zone), "first", 0,
 	                 "count", d->per_zone, "slots", d->slots, "port", PORT_LEASE, "launch_time_ms",
-	                 config_milliseconds(d->launch_time));
+	                 mono_ms(d->launch_time));
 }
 
 /* Each host's share of each zone: equal runs of neighbouring numbers. */
@@ -85,14 +84,14 @@ static json_t *share_of(const struct plan *p, unsigned host, unsigned hosts)
 static void add_dwfm_knobs(json_t *config, const struct dwfm_config *d)
 {
 	static const char *const disciplines[] = { "fifo", "lifo", "codel" };
-	json_t *knobs = json_pack(
-	    "{s:i, s:i, s:f, s:f, s:f, s:f, s:s, s:b, s:f, s:f, s:s, s:f, s:b, s:s}", "workers", d->workers,
-	    "admission", d->admission, "work_time_ms", config_milliseconds(d->work_time), "timeout_ms",
-	    config_milliseconds(d->timeout), "lease_ms", config_milliseconds(d->lease), "renew_every_ms",
-	    config_milliseconds(d->renew_every), "discipline", disciplines[d->discipline], "deadlines",
-	    d->deadlines, "backoff_ms", config_milliseconds(d->backoff), "backoff_max_ms",
-	    config_milliseconds(d->backoff_max), "jitter", d->jitter ? "full" : "off", "retry_budget",
-	    d->retry_budget, "spread", d->spread, "priority", d->renewals_first ? "renewals" : "none");
+	json_t *knobs = json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:s, s:b, s:f, s:f, s:s, s:f, s:b, s:s}",
+	                          "workers", d->workers, "admission", d->admission, "work_time_ms",
+	                          mono_ms(d->work_time), "timeout_ms", mono_ms(d->timeout), "lease_ms",
+	                          mono_ms(d->lease), "renew_every_ms", mono_ms(d->renew_every), "discipline",
+	                          disciplines[d->discipline], "deadlines", d->deadlines, "backoff_ms",
+	                          mono_ms(d->backoff), "backoff_max_ms", mono_ms(d->backoff_max), "jitter",
+	                          d->jitter ? "full" : "off", "retry_budget", d->retry_budget, "spread",
+	                          d->spread, "priority", d->renewals_first ? "renewals" : "none");
 
 	json_object_update(config, knobs);
 	json_decref(knobs);
@@ -131,7 +130,7 @@ json_t *config_ec2_api(const struct plan *p, const struct plan_node *n, const st
 	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:f, s:i, s:f}", "port", PORT_EC2_API, "zones",
 	                 zones, "dynamodb", dynamo_client(t), "resolver", resolver(p), "dwfm", hosts,
 	                 "network_manager", network_manager(p), "rate_per_s", t->ec2.api.rate, "burst",
-	                 t->ec2.api.burst, "timeout_ms", config_milliseconds(t->ec2.api.timeout));
+	                 t->ec2.api.burst, "timeout_ms", mono_ms(t->ec2.api.timeout));
 }
 
 json_t *config_autoscaler(const struct plan *p, const struct plan_node *n, const struct dns_key *key)
@@ -147,6 +146,6 @@ json_t *config_autoscaler(const struct plan *p, const struct plan_node *n, const
 	return json_pack("{s:{s:o, s:i}, s:o, s:o, s:i, s:f, s:s, s:f}", "api", "name",
 	                 config_address(p, "region", "ec2-api"), "port", PORT_EC2_API, "resolver",
 	                 resolver(p), "groups", groups, "attempts", a->attempts, "pause_ms",
-	                 config_milliseconds(a->pause), "jitter", a->jitter ? "full" : "off", "interval_ms",
-	                 config_milliseconds(a->interval));
+	                 mono_ms(a->pause), "jitter", a->jitter ? "full" : "off", "interval_ms",
+	                 mono_ms(a->interval));
 }

@@ -7,7 +7,6 @@
 json_t *config_text4(const struct in_addr *a);
 /* The IPv4 address of ZONE.ROLE, or null. */
 json_t *config_address(const struct plan *p, const char *zone, const char *role);
-double config_milliseconds(mono_ns span);
 
 /* --- node_config_ec2.c --- */
 json_t *config_dynamodb(const struct plan *p, const struct plan_node *n, const struct dns_key *key);

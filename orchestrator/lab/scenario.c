@@ -47,7 +47,7 @@ static int begin_phase(struct lab *lab, size_t phase)
 static bool all_decided(struct lab *lab)
 {
 	const struct topology *t = lab->topology;
-	double end_ms = (double)t->phases[t->n_phases - 1].at / NS_PER_MS;
+	double end_ms = mono_ms(t->phases[t->n_phases - 1].at);
 
 	for (size_t i = 0; i < lab->n_stations; i++) {
 		const struct station *s = lab->stations[i];

@@ -317,7 +317,7 @@ static int doubt_removals(const struct fidelity *f, const struct record *r, stru
 
 static int doubt_figures(const struct fidelity *f, const struct lateness *worst, json_t *reasons)
 {
-	double limit_ms = (double)f->timeout / NS_PER_MS / 10;
+	double limit_ms = mono_ms(f->timeout) / 10;
 	double jump = clock_jump_s(f);
 	int r = 0;
 
@@ -354,7 +354,7 @@ json_t *fidelity_judge(const struct fidelity *f, const struct record *r, struct 
 	return json_pack(
 	    "{s:s?, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "worst_node", worst ? worst->node : NULL,
 	    "late_p99_ms", number_or_null(worst ? p99_us(worst) / 1e3 : NAN, 1e-3), "limit_ms",
-	    json_real((double)f->timeout / NS_PER_MS / 10), "lost_events", (json_int_t)f->lost_events,
-	    "fault_lost", (json_int_t)f->fault_lost, "cpu_pressure", number_or_null(cpu_pressure(f), 1e-4),
-	    "clock_jump_s", number_or_null(clock_jump_s(f), 1e-3), "reasons", reasons);
+	    json_real(mono_ms(f->timeout) / 10), "lost_events", (json_int_t)f->lost_events, "fault_lost",
+	    (json_int_t)f->fault_lost, "cpu_pressure", number_or_null(cpu_pressure(f), 1e-4), "clock_jump_s",
+	    number_or_null(clock_jump_s(f), 1e-3), "reasons", reasons);
 }

@@ -103,7 +103,7 @@ static int name_endpoint(json_t *summary, const struct topology *t)
 static int add_time_out(json_t *summary, const struct topology *t)
 {
 	if (!t->has_ec2) return 0;
-	double timeout_ms = (double)t->ec2.dwfm.timeout / (double)NS_PER_MS;
+	double timeout_ms = mono_ms(t->ec2.dwfm.timeout);
 	return json_object_set_new(json_object_get(summary, "ec2"), "timeout_ms", json_real(timeout_ms));
 }
 

@@ -145,7 +145,7 @@ static void measure_planning(struct dns_plan *ret)
 	mono_ns made = await_event(large, "plan.made", 2);
 	long kb = memory_of(testnode_pid(large), "VmHWM");
 	testnode_stop(large);
-	printf("planning: %.0f ms from the report to the stored plan\n", (double)(made - begun) / NS_PER_MS);
+	printf("planning: %.0f ms from the report to the stored plan\n", mono_ms(made - begun));
 	read_plan(2, ret);
 	printf("  planner's memory at its largest %ld kB, %ld kB of it for the records: %.0f bytes a record "
 	       "(aim: < 300)\n",

@@ -140,14 +140,6 @@ static void tree_lost(const struct step *s)
 
 /* --- steps: an endpoint ------------------------------------------------------------------------------- */
 
-static int64_t wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / NS_PER_MS;
-}
-
 static bool locks_have_expired(const struct step *s)
 {
 	return wall_ms() > s->r->locks_end_ms;

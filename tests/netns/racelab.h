@@ -82,10 +82,8 @@ static inline struct dns_plan race_plan(unsigned zone, uint64_t seed, uint64_t n
 		              .endpoints = names,
 		              .n_balancers = RACE_BALANCERS,
 		              .balancers = balancers };
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	p.made_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / NS_PER_MS;
+	p.made_ms = wall_ms();
 	race_zone(zone, p.zone);
 	race_tree(seed, number, p.tree);
 	for (unsigned i = 3; i < RACE_ENDPOINTS; i++) {
@@ -410,7 +408,7 @@ static inline struct race_outcome race_run(const struct race_settings *s, unsign
 
 	race_begin(s, zone, seed);
 	race_await_stuck(s->run_ms);
-	o.took_ms = (double)(mono_now() - begun) / NS_PER_MS;
+	o.took_ms = mono_ms(mono_now() - begun);
 	race_tally(&o);
 	race_end();
 	race_look(&first, &o);

@@ -92,7 +92,7 @@ static unsigned status_of(int fd)
 
 static double ms_since(mono_ns then)
 {
-	return (double)(mono_now() - then) / NS_PER_MS;
+	return mono_ms(mono_now() - then);
 }
 
 #define GET "GET / HTTP/1.1\r\nHost: shop\r\n\r\n"

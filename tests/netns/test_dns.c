@@ -87,7 +87,7 @@ static void a_transaction_replaces_both_families_at_once(void **state)
 	assert_int_equal(o.status, DNS_OK);
 	assert_holds("shop.lab", "A", "10.2.1.1");
 	assert_holds("shop.lab", "AAAA", "fd00:a21a:b:2::1:1");
-	print_message("# one transaction: %.2f ms\n", (double)o.took / NS_PER_MS);
+	print_message("# one transaction: %.2f ms\n", mono_ms(o.took));
 }
 
 /* Each prerequisite that doesn't hold stops the whole transaction. */
@@ -431,7 +431,7 @@ static void a_restart_loses_nothing(void **state)
 	assert_int_equal(o.status, DNS_OK);
 	assert_true(o.attempts > 1);
 	assert_holds("shop.lab", "A", before);
-	print_message("# restart: %u attempts, %.0f ms\n", o.attempts, (double)o.took / NS_PER_MS);
+	print_message("# restart: %u attempts, %.0f ms\n", o.attempts, mono_ms(o.took));
 }
 
 static void a_silent_server_is_given_up_in_time(void **state)
@@ -482,7 +482,7 @@ static void the_resolver_shows_a_change_within_the_ttl(void **state)
 		took = seen_after(resolver, value);
 	}
 	assert_true(took < soon);
-	print_message("# seen through the resolver's cache after %.0f ms\n", (double)took / NS_PER_MS);
+	print_message("# seen through the resolver's cache after %.0f ms\n", mono_ms(took));
 	assert_string_equal(dnslab_ask(resolver6, "shop.lab", "A").values, value);
 	dns_client_free(resolver);
 	dns_client_free(resolver6);

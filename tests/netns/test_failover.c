@@ -57,7 +57,7 @@ static void the_change_is_visible_soon_after_the_report(void **state)
 	}
 	qsort(took, 2 * ROUNDS, sizeof(took[0]), by_value);
 	print_message("# from report to visible change, %d times: p50 %.1f ms, max %.1f ms\n", 2 * ROUNDS,
-	              (double)took[ROUNDS] / NS_PER_MS, (double)took[2 * ROUNDS - 1] / NS_PER_MS);
+	              mono_ms(took[ROUNDS]), mono_ms(took[2 * ROUNDS - 1]));
 	assert_true(took[ROUNDS] < 250 * NS_PER_MS);
 }
 

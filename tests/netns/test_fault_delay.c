@@ -57,7 +57,7 @@ static uint64_t assert_takes(const struct fixture *x, mono_ns least, mono_ns sla
 		assert_true(took >= least);
 		if (took < least + slack) return sent;
 	}
-	fail_msg("no packet within %.0f ms of its time", (double)slack / NS_PER_MS);
+	fail_msg("no packet within %.0f ms of its time", mono_ms(slack));
 	return 0;
 }
 

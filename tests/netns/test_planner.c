@@ -186,14 +186,6 @@ static const struct reply *get(const char *path)
 	return ask(false, "GET", path, "");
 }
 
-static int64_t wall_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / NS_PER_MS;
-}
-
 /* The plan at that path, whole and well; the caller releases it. */
 static struct dns_plan get_plan(const char *path)
 {
