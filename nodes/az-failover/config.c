@@ -1,45 +1,11 @@
 #include "az-failover/config.h"
 #include "common/dns_peer.h"
 #include "common/node.h"
+#include "common/take.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { WHY_MAX = 200 };
-
-static int wrong(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int wrong(char *why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why, WHY_MAX, format, args);
-	va_end(args);
-	return -EINVAL;
-}
-
-/* Copies a non-empty string member that fits. */
-static int take_string(const json_t *object, const char *key, char *to, size_t size, char *why)
-{
-	const char *text = node_string(object, key, "");
-
-	if (!*text || strlen(text) >= size) return wrong(why, "'%s' is missing or too long", key);
-	memcpy(to, text, strlen(text) + 1);
-	return 0;
-}
-
-/* Copies an address in the one form that comparisons rely on. */
-static int take_address(const json_t *object, const char *key, int family, char *to, size_t size, char *why)
-{
-	uint8_t bytes[sizeof(struct in6_addr)];
-	const char *text = node_string(object, key, "");
-
-	if (inet_pton(family, text, bytes) != 1) return wrong(why, "'%s' is no address: '%s'", key, text);
-	inet_ntop(family, bytes, to, (socklen_t)size);
-	return 0;
-}
 
 static int read_stage(const json_t *entry, struct chain_stage *ret, char *why)
 {
@@ -94,13 +60,13 @@ static int read_zonal(const json_t *entry, size_t zones, struct azf_service_conf
 static int read_service(const json_t *entry, size_t index, size_t zones, struct azf_service_config *ret,
                         char *why)
 {
-	double ttl = node_number(entry, "ttl_s", -1);
+	double ttl_s;
 	int r;
 
 	if (node_number(entry, "service", -1) != (double)index)
 		return wrong(why, "services are not in order");
-	if (!(ttl >= 0 && ttl <= INT32_MAX)) return wrong(why, "'ttl_s' is missing or out of its range");
-	ret->ttl_s = (uint32_t)ttl;
+	if ((r = take_number(entry, "ttl_s", -1, 0, INT32_MAX, &ttl_s, why)) < 0) return r;
+	ret->ttl_s = (uint32_t)ttl_s;
 	ret->automated = node_bool(entry, "automated", false);
 	if ((r = take_string(entry, "name", ret->name, sizeof(ret->name), why)) < 0) return r;
 	if ((r = take_string(entry, "dns_name", ret->dns_name, sizeof(ret->dns_name), why)) < 0) return r;
@@ -108,7 +74,7 @@ static int read_service(const json_t *entry, size_t index, size_t zones, struct 
 	return read_zonal(entry, zones, ret, why);
 }
 
-static int read_zones(const json_t *zones, struct azf_config *ret, char *why)
+static int read_zones(const json_t *zones, struct azf_config *ret, char why[WHY_MAX])
 {
 	ret->n_zones = json_array_size(zones);
 	if (ret->n_zones < 1 || ret->n_zones > STAGE_ZONES_MAX)
@@ -122,7 +88,7 @@ static int read_zones(const json_t *zones, struct azf_config *ret, char *why)
 	return 0;
 }
 
-static int read_services(const json_t *services, struct azf_config *ret, char *why)
+static int read_services(const json_t *services, struct azf_config *ret, char why[WHY_MAX])
 {
 	size_t n = json_array_size(services);
 	int r = 0;
@@ -136,7 +102,7 @@ static int read_services(const json_t *services, struct azf_config *ret, char *w
 	return r;
 }
 
-int azf_config_read(const json_t *config, struct azf_config *ret, char *why)
+int azf_config_read(const json_t *config, struct azf_config *ret, char why[WHY_MAX])
 {
 	struct azf_config c = { 0 };
 

@@ -2,6 +2,7 @@
 #ifndef AZLAB_AZF_CONFIG_H
 #define AZLAB_AZF_CONFIG_H
 #include "common/dns_update.h"
+#include "common/take.h"
 #include "policy/verdicts.h"
 #include <jansson.h>
 #include <netinet/in.h>
@@ -25,7 +26,7 @@ struct azf_config {
 	struct azf_service_config *services; /* by the topology's index */
 };
 
-/* Reads it; the caller releases *ret. 0, -EINVAL with what is wrong in why (200 bytes), or -ENOMEM. */
-int azf_config_read(const json_t *config, struct azf_config *ret, char *why);
+/* Reads it; the caller releases *ret. 0, -EINVAL with what is wrong in why, or -ENOMEM. */
+int azf_config_read(const json_t *config, struct azf_config *ret, char why[WHY_MAX]);
 void azf_config_release(struct azf_config *c);
 #endif

@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-enum { WHY_MAX = 200 };
-
 struct failover {
 	struct azf_config config;
 	struct dns_client *client;

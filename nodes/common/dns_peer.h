@@ -4,10 +4,9 @@
 #ifndef AZLAB_DNS_PEER_H
 #define AZLAB_DNS_PEER_H
 #include "common/dns_update.h"
-#include <jansson.h>
+#include "common/take.h"
 #include <netinet/in.h>
 
-enum { DNS_PEER_WHY_MAX = 160 };
 struct dns_peers {
 	char server[INET6_ADDRSTRLEN];
 	struct dns_key key;
@@ -15,8 +14,7 @@ struct dns_peers {
 	uint16_t store_port;
 };
 /* The member "dns". 0, or -EINVAL and why. */
-int dns_server_read(const json_t *dns, char server[INET6_ADDRSTRLEN], struct dns_key *ret,
-                    char why[DNS_PEER_WHY_MAX]);
+int dns_server_read(const json_t *dns, char server[INET6_ADDRSTRLEN], struct dns_key *ret, char why[WHY_MAX]);
 /* Both. 0, or -EINVAL and why. */
-int dns_peers_read(const json_t *config, struct dns_peers *ret, char why[DNS_PEER_WHY_MAX]);
+int dns_peers_read(const json_t *config, struct dns_peers *ret, char why[WHY_MAX]);
 #endif

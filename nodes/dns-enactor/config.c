@@ -1,31 +1,11 @@
 #include "dns-enactor/config.h"
 #include "common/cleanup.h"
 #include "common/node.h"
+#include "common/take.h"
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-static int wrong(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int wrong(char *why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why, DNE_WHY_MAX, format, args);
-	va_end(args);
-	return -EINVAL;
-}
-
-static int take_string(const json_t *object, const char *key, char *to, size_t size, char *why)
-{
-	const char *text = node_string(object, key, "");
-
-	if (!*text || strlen(text) >= size) return wrong(why, "'%s' is missing or too long", key);
-	strcpy(to, text);
-	return 0;
-}
 
 static int read_names(const json_t *config, struct dne_config *ret, char *why)
 {
@@ -60,9 +40,10 @@ static int read_times(const json_t *config, struct dne_knobs *ret, char *why)
 	static const double longest_ms = 24 * 3600 * 1000.0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		double ms = node_number(config, times[i].key, times[i].fallback);
-		if (!(ms >= times[i].min && ms <= longest_ms))
-			return wrong(why, "'%s' is out of its range", times[i].key);
+		double ms;
+		int r =
+		    take_number(config, times[i].key, times[i].fallback, times[i].min, longest_ms, &ms, why);
+		if (r < 0) return r;
 		*(mono_ns *)((char *)ret + times[i].at) = (mono_ns)(ms * NS_PER_MS);
 	}
 	return 0;
@@ -98,7 +79,7 @@ static int read_guards(const json_t *config, struct dne_knobs *ret, char *why)
 	static const char *const leader[] = { "off", "lease" };
 	static const char *const aborts[] = { "plan", "endpoint" };
 	static const char *const walk[] = { "random", "plan" };
-	double keep = node_number(config, "keep", 4);
+	double keep;
 	int f = 0, c = 0, l = 0, w = 0, a = 0;
 	int r = choose(config, "freshness", freshness, ARRAY_SIZE(freshness), &f, why);
 
@@ -106,8 +87,8 @@ static int read_guards(const json_t *config, struct dne_knobs *ret, char *why)
 	if (r == 0) r = choose(config, "aborts", aborts, ARRAY_SIZE(aborts), &a, why);
 	if (r == 0) r = choose(config, "walk", walk, ARRAY_SIZE(walk), &w, why);
 	if (r == 0) r = choose(config, "leader", leader, ARRAY_SIZE(leader), &l, why);
+	if (r == 0) r = take_number(config, "keep", 4, 0, UINT32_MAX, &keep, why);
 	if (r < 0) return r;
-	if (!(keep >= 0 && keep <= UINT32_MAX)) return wrong(why, "'keep' is out of its range");
 	ret->keep = (uint64_t)keep;
 	ret->freshness = (enum dne_freshness)f;
 	ret->cleanup = (enum dne_cleanup)c;
@@ -120,7 +101,7 @@ static int read_guards(const json_t *config, struct dne_knobs *ret, char *why)
 	return r;
 }
 
-int dne_config_read(const json_t *config, struct dne_config *ret, char why[DNE_WHY_MAX])
+int dne_config_read(const json_t *config, struct dne_config *ret, char why[WHY_MAX])
 {
 	struct dne_config c = { 0 };
 	int r = read_names(config, &c, why);

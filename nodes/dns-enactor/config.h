@@ -5,8 +5,6 @@
 #include "proto/dns_names.h"
 #include <jansson.h>
 
-enum { DNE_WHY_MAX = DNS_PEER_WHY_MAX };
-
 enum dne_freshness {
 	FRESH_ONCE,            /* newer than what is in force at pick-up, and never checked again */
 	FRESH_PER_WRITE,       /* read before each transaction: a check, but not by it */
@@ -35,5 +33,5 @@ struct dne_config {
 };
 
 /* 0, or -EINVAL and why; *ret is untouched then. */
-int dne_config_read(const json_t *config, struct dne_config *ret, char why[DNE_WHY_MAX]);
+int dne_config_read(const json_t *config, struct dne_config *ret, char why[WHY_MAX]);
 #endif

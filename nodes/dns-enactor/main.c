@@ -12,7 +12,7 @@ static uint64_t integer(const json_t *body, const char *key)
 static int start(struct node *n, json_t *body)
 {
 	struct dne_config config;
-	char why[DNE_WHY_MAX];
+	char why[WHY_MAX];
 	int r = dne_config_read(body, &config, why);
 
 	if (r < 0) return log_errno(r, "bad configuration: %s", why);
@@ -24,7 +24,7 @@ static int on_set(struct node *n, json_t *body)
 {
 	struct dne *d = n->self;
 	struct dne_config config;
-	char why[DNE_WHY_MAX];
+	char why[WHY_MAX];
 	int r = dne_config_read(json_object_get(body, "config"), &config, why);
 
 	if (r < 0) return log_errno(r, "bad configuration: %s", why);

@@ -27,38 +27,31 @@ static int read_endpoints(const json_t *list, struct console *c)
 	return 0;
 }
 
-static int read_interval(const json_t *config, mono_ns *ret)
+static int read_interval(const json_t *config, mono_ns *ret, char why[WHY_MAX])
 {
-	double ms = node_number(config, "watch_ms", 100);
+	double ms;
+	int r = take_number(config, "watch_ms", 100, 1, 3600000, &ms, why);
 
-	if (!(ms >= 1 && ms <= 3600000)) return -EINVAL;
-	*ret = (mono_ns)(ms * NS_PER_MS);
-	return 0;
-}
-
-static int read_ttl(const json_t *config, uint32_t *ret)
-{
-	double ttl_s = node_number(config, "ttl_s", 60);
-
-	if (!(ttl_s >= 0 && ttl_s <= INT32_MAX)) return -EINVAL;
-	*ret = (uint32_t)ttl_s;
-	return 0;
+	if (r == 0) *ret = (mono_ns)(ms * NS_PER_MS);
+	return r;
 }
 
 static int read_config(const json_t *config, struct console *c)
 {
 	const char *zone = node_string(config, "zone", "");
-	char why[DNS_PEER_WHY_MAX];
+	char why[WHY_MAX];
+	double ttl_s;
 	int r = dns_peers_read(config, &c->peers, why);
 
+	if (r == 0) r = read_interval(config, &c->watch_interval, why);
+	if (r == 0) r = take_number(config, "ttl_s", 60, 0, INT32_MAX, &ttl_s, why);
 	if (r < 0) return log_errno(r, "bad configuration: %s", why);
+	c->ttl_s = (uint32_t)ttl_s;
 	if (!dns_labels_ok(zone, sizeof(c->zone), true)) return log_errno(-EINVAL, "bad zone '%s'", zone);
 	strcpy(c->zone, zone);
 	if ((r = read_endpoints(json_object_get(config, "endpoints"), c)) < 0)
 		return log_errno(r, "bad configuration: endpoints");
-	if ((r = read_ttl(config, &c->ttl_s)) < 0) return log_errno(r, "bad configuration: 'ttl_s'");
-	r = read_interval(config, &c->watch_interval);
-	return r < 0 ? log_errno(r, "bad configuration: 'watch_ms'") : 0;
+	return 0;
 }
 
 static void on_waiting(const char *what, void *arg)
@@ -115,8 +108,10 @@ static int on_history(struct node *n, json_t *body)
 static int on_set(struct node *n, json_t *body)
 {
 	struct console *c = n->self;
+	char why[WHY_MAX];
+	int r = read_interval(json_object_get(body, "config"), &c->watch_interval, why);
 
-	return read_interval(json_object_get(body, "config"), &c->watch_interval);
+	return r < 0 ? log_errno(r, "bad configuration: %s", why) : 0;
 }
 
 int main(void)

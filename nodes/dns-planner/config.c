@@ -1,22 +1,11 @@
 #include "dns-planner/config.h"
 #include "common/node.h"
+#include "common/take.h"
 #include "proto/classes.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int wrong(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int wrong(char *why, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why, DNS_PLAN_WHY_MAX, format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 static int take_name(const json_t *o, const char *key, char *to, size_t size, bool dots, char *why)
 {
@@ -25,13 +14,6 @@ static int take_name(const json_t *o, const char *key, char *to, size_t size, bo
 	if (!dns_labels_ok(text, size, dots)) return wrong(why, "'%s' is no proper name: '%s'", key, text);
 	memcpy(to, text, strlen(text) + 1);
 	return 0;
-}
-
-static int take_number(const json_t *o, const char *key, double fallback, double min, double max, double *ret,
-                       char *why)
-{
-	*ret = node_number(o, key, fallback);
-	return *ret >= min && *ret <= max ? 0 : wrong(why, "'%s' is missing or out of its range", key);
 }
 
 static int take_endpoints(const json_t *array, struct planner_config *c, char *why)
@@ -114,7 +96,7 @@ static int take_plans(const json_t *o, struct planner_config *c, char *why)
 	return r;
 }
 
-int planner_config_read(const json_t *json, struct config *ret, char why[DNS_PLAN_WHY_MAX])
+int planner_config_read(const json_t *json, struct config *ret, char why[WHY_MAX])
 {
 	struct config c = { 0 };
 	double service = 0, port = 0, first = 0;

@@ -1,6 +1,7 @@
 /* config.h - the planner's configuration, read from the management message. */
 #ifndef AZLAB_DNS_PLANNER_CONFIG_H
 #define AZLAB_DNS_PLANNER_CONFIG_H
+#include "common/take.h"
 #include "dns-planner/planner.h"
 #include <jansson.h>
 
@@ -12,5 +13,5 @@ struct config {
 };
 
 /* Reads it; the caller releases plans. 0, -EINVAL with what is wrong in why, or -ENOMEM. */
-int planner_config_read(const json_t *json, struct config *ret, char why[DNS_PLAN_WHY_MAX]);
+int planner_config_read(const json_t *json, struct config *ret, char why[WHY_MAX]);
 #endif

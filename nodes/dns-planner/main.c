@@ -153,7 +153,7 @@ static int start(struct node *n, json_t *json)
 	struct daemon *d = calloc(1, sizeof(*d));
 	struct health_rx_ops ops = { .report = on_report, .drained = on_reports_done, .arg = d };
 	struct in_addr any = { .s_addr = INADDR_ANY };
-	char why[DNS_PLAN_WHY_MAX];
+	char why[WHY_MAX];
 	int r;
 
 	if (!d) return -ENOMEM;
@@ -183,7 +183,7 @@ static int on_set(struct node *n, json_t *body)
 	struct daemon *d = n->self;
 	struct planner_config *now = &d->config.plans;
 	struct config next;
-	char why[DNS_PLAN_WHY_MAX];
+	char why[WHY_MAX];
 	int r = planner_config_read(json_object_get(body, "config"), &next, why);
 
 	if (r < 0) return log_errno(r, "bad configuration: %s", why);

@@ -180,16 +180,16 @@ int balancer_targets(struct node *n, json_t *body)
 	struct balancer *b = n->self;
 	int service = find_service(b, (unsigned)node_number(body, "service", -1));
 	cleanup_free struct registry_target *targets = NULL;
-	struct nlb_config_error error = { "" };
+	char why[WHY_MAX] = "";
 	size_t count;
 	uint64_t cause;
 
 	if (service < 0) return service;
 	int result =
-	    nlb_targets_parse(body, b->config.services[service].at.port, &targets, &count, &cause, &error);
+	    nlb_targets_parse(body, b->config.services[service].at.port, &targets, &count, &cause, why);
 	if (result == 0) result = registry_set(&b->registries[service], targets, count, cause);
 	if (result < 0) {
-		log_line("targets of '%s': %s", b->config.services[service].name, error.text);
+		log_line("targets of '%s': %s", b->config.services[service].name, why);
 		return result;
 	}
 	b->dirty[service] = true;
@@ -202,11 +202,11 @@ int balancer_set(struct node *n, json_t *body)
 {
 	struct balancer *b = n->self;
 	struct nlb_config next;
-	struct nlb_config_error error;
-	int result = nlb_config_parse(json_object_get(body, "config"), &next, &error);
+	char why[WHY_MAX];
+	int result = nlb_config_parse(json_object_get(body, "config"), &next, why);
 
 	if (result < 0) {
-		log_line("%s", error.text);
+		log_line("%s", why);
 		return result;
 	}
 	b->config.timeouts = next.timeouts; /* all else stands from the start */
@@ -235,14 +235,14 @@ static int open_plane(struct balancer *b)
 int balancer_start(struct node *n, json_t *config)
 {
 	struct balancer *b = calloc(1, sizeof(*b));
-	struct nlb_config_error error;
+	char why[WHY_MAX];
 	int result;
 
 	if (!b) return -ENOMEM;
 	b->node = n;
 	n->self = b;
-	if ((result = nlb_config_parse(config, &b->config, &error)) < 0) {
-		log_line("configuration: %s", error.text);
+	if ((result = nlb_config_parse(config, &b->config, why)) < 0) {
+		log_line("configuration: %s", why);
 		return result;
 	}
 	if ((result = open_plane(b)) < 0) return result;

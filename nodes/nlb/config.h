@@ -2,6 +2,7 @@
 #ifndef AZLAB_NLB_CONFIG_H
 #define AZLAB_NLB_CONFIG_H
 #include "nlb.h"
+#include "common/take.h"
 #include "nlb/registry.h"
 #include "nlb/sweep.h"
 #include <jansson.h>
@@ -21,14 +22,11 @@ struct nlb_config {
 	bool via_peer; /* see plane.h */
 	struct sweep_timeouts timeouts;
 };
-struct nlb_config_error {
-	char text[200];
-};
 
-/* Reads the configuration; 0, or -EINVAL with the reason in *error. */
-int nlb_config_parse(const json_t *config, struct nlb_config *ret, struct nlb_config_error *error);
+/* Reads the configuration; 0, or -EINVAL with the reason in why. */
+int nlb_config_parse(const json_t *config, struct nlb_config *ret, char why[WHY_MAX]);
 /* Reads a "targets" message: *ret_n targets of that port in an array that the caller frees, and the cause of
- * the newest registration. 0, -ENOMEM, or -EINVAL with the reason in *error. */
+ * the newest registration. 0, -ENOMEM, or -EINVAL with the reason in why. */
 int nlb_targets_parse(const json_t *body, uint16_t port, struct registry_target **ret, size_t *ret_n,
-                      uint64_t *ret_cause, struct nlb_config_error *error);
+                      uint64_t *ret_cause, char why[WHY_MAX]);
 #endif

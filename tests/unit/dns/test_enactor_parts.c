@@ -207,7 +207,7 @@ static json_t *config_with(const char *member, json_t *value)
 
 static int read_with(const char *member, json_t *value, struct dne_config *ret)
 {
-	char why[DNE_WHY_MAX] = "";
+	char why[WHY_MAX] = "";
 	json_t *c = config_with(member, value);
 	int r = dne_config_read(c, ret, why);
 
