@@ -111,8 +111,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	mono_ns now = mono_now();
 
 	(void)fd, (void)what;
-	/* timevals are whole microseconds: what is left below one is over */
-	if (f->tcp || now + NS_PER_US >= f->give_up)
+	/* who hasn't been sent yet, or goes over TCP, has no other timer than that of its patience: a timer
+	 * may be early by as long as the loop's turn took */
+	if (f->tcp || f->where == &f->client->waiting || now >= f->give_up)
 		finish(f, &(struct dns_answer){ .status = f->tcp ? DNS_TRUNCATED : DNS_TIMED_OUT });
 	else
 		transmit(f, now);
