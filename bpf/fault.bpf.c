@@ -202,7 +202,7 @@ static __always_inline int hold_in(struct __sk_buff *skb, const struct passage *
                                    const __u32 room)
 {
 	struct fault_packet *h = bpf_ringbuf_reserve(&ring, sizeof(*h) + room, 0);
-	__u32 len = skb->len;
+	__u32 last = skb->len - 1; /* its number; there is no packet without a byte */
 
 	if (!h) return -1;
 	*h = (struct fault_packet){ .due_ns = g->due,
@@ -214,13 +214,17 @@ static __always_inline int hold_in(struct __sk_buff *skb, const struct passage *
 		                    .l4_off = g->p.l4_off,
 		                    .proto = g->p.proto,
 		                    .v6 = g->p.v6 };
-	h->len = len;
-	if (len == 0 || len > room || bpf_skb_load_bytes(skb, 0, h->data, len) < 0) {
-		bpf_ringbuf_discard(h, BPF_RB_NO_WAKEUP);
-		return -1;
-	}
+	if (last >= room) goto discard;
+	/* The verifier of Linux 6.1 bounds only the register that was compared, and learns nothing from "not
+	 * 0": the length is made of that register, and not before. */
+	asm volatile("" : "+r"(last));
+	h->len = last + 1;
+	if (bpf_skb_load_bytes(skb, 0, h->data, last + 1) < 0) goto discard;
 	bpf_ringbuf_submit(h, 0);
 	return 0;
+discard:
+	bpf_ringbuf_discard(h, BPF_RB_NO_WAKEUP);
+	return -1;
 }
 
 __noinline int hold(struct __sk_buff *skb, const struct passage *g, __u16 flags)
