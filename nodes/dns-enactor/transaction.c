@@ -102,8 +102,12 @@ enum dne_verdict dne_before(const struct dne_target *t, const struct dne_view *v
 	const char *me = t->config->holder;
 	struct dns_lock lock;
 
-	if (t->config->knobs.freshness != FRESH_ONCE && !t->forced && v->plan >= t->plan->number)
-		return v->plan == t->plan->number && points_to_own(t, v) ? DNE_KEPT : DNE_STALE;
+	if (t->config->knobs.freshness != FRESH_ONCE && !t->forced) {
+		if (v->plan > t->plan->number) return DNE_STALE;
+		/* our generation beside another root: answers from before and after another's transaction for
+		 * the same plan. Ours is refused then, for the root, and looks again */
+		if (v->plan == t->plan->number && points_to_own(t, v)) return DNE_KEPT;
+	}
 	if (v->lock_foreign) return DNE_HELD;
 	if (dns_lock_read(v->lock, &lock) == 0 && strcmp(lock.holder, me) && lock.until_ms > now_ms)
 		return DNE_HELD;

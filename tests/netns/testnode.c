@@ -40,21 +40,27 @@ static void die(const char *what)
 
 /* --- starting ---------------------------------------------------------------------------------------- */
 
+/* Read before main(): in a mount namespace of its own a program in a chroot no longer finds its own path. */
+static char self[PATH_MAX];
+
+__attribute__((constructor)) static void read_self(void)
+{
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0) die("/proc/self/exe");
+}
+
 /* The daemon lies beside the folder tests/ that this program is in, whatever O= the build has. */
 static int open_daemon(const char *daemon)
 {
-	char self[PATH_MAX] = "", path[PATH_MAX + 64];
-	char *tests = NULL;
+	char path[PATH_MAX + 64];
+	const char *tests = NULL;
 
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0) die("/proc/self/exe");
-	for (char *at = self; (at = strstr(at, "/tests/")); at++)
+	for (const char *at = self; (at = strstr(at, "/tests/")); at++)
 		tests = at;
 	if (!tests) {
 		fprintf(stderr, "testnode: no folder tests/ in %s\n", self);
 		exit(1);
 	}
-	*tests = '\0';
-	snprintf(path, sizeof(path), "%s/azlab-%s", self, daemon);
+	snprintf(path, sizeof(path), "%.*s/azlab-%s", (int)(tests - self), self, daemon);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) die(path);
 	return fd;
