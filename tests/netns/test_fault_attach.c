@@ -1,14 +1,32 @@
 /* What the fault program costs at bring-up, and that nothing of it outlives its namespaces. */
 #include "tests/netns/faultnet.h"
 #include "common/node.h"
+#include <errno.h>
+#include <linux/membarrier.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 
 enum { DEVICES = 300 };
 
-static void three_hundred_devices_attach_in_no_time(void **state)
+/* How long RCU takes to see every CPU pass by: what the removal of one link costs. The shortest of five. */
+static mono_ns grace_period(void)
+{
+	mono_ns least = MONO_NEVER;
+
+	for (int i = 0; i < 5; i++) {
+		mono_ns begun = mono_now();
+		assert_return_code(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0), errno);
+		mono_ns took = mono_now() - begun;
+		if (took < least) least = took;
+	}
+	return least;
+}
+
+/* A grace period each would make that 300 of them. */
+static void three_hundred_devices_attach_without_waiting_for_rcu(void **state)
 {
 	int ns = testnet_new();
 	struct fault_plane *plane;
@@ -26,10 +44,10 @@ static void three_hundred_devices_attach_in_no_time(void **state)
 		snprintf(name, sizeof(name), "d%d", i);
 		assert_int_equal(fault_plane_attach(plane, ns, 1, name, NULL), 0);
 	}
-	mono_ns attached = mono_now();
-	print_message("# loaded in %.1f ms, %d devices attached in %.1f ms\n", (double)(loaded - start) / 1e6,
-	              DEVICES, (double)(attached - loaded) / 1e6);
-	assert_true(attached - start < NS_PER_S);
+	mono_ns attached = mono_now(), grace = grace_period();
+	print_message("# loaded in %.1f ms, %d devices attached in %.1f ms; a grace period: %.1f ms\n",
+	              mono_ms(loaded - start), DEVICES, mono_ms(attached - loaded), mono_ms(grace));
+	assert_true(attached - loaded < DEVICES * grace / 3);
 	fault_plane_close(plane);
 	close(ns);
 }
@@ -89,7 +107,7 @@ static void attaching_leaves_the_thread_at_home(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(three_hundred_devices_attach_in_no_time),
+		cmocka_unit_test(three_hundred_devices_attach_without_waiting_for_rcu),
 		cmocka_unit_test(as_many_namespaces_as_a_topology_may_have),
 		cmocka_unit_test(bad_rules_are_refused),
 		cmocka_unit_test(attaching_leaves_the_thread_at_home),
