@@ -124,28 +124,29 @@ static int register_targets(struct lab *lab)
 
 static int lease_droplets(struct lab *lab)
 {
-	if (!lab->topology->has_ec2) return 0;
 	return await(lab, lab_ec2_all_leased, "not every droplet has got a lease (azlab dwfm status)");
 }
 
 static const struct {
 	const char *what;
 	int (*run)(struct lab *);
+	bool ec2; /* only with EC2 */
 } steps[] = {
-	{ "building the network", build_network },
-	{ "placing the fault programs", lab_place_faults },
-	{ "watching the routers' routes", watch_routes },
-	{ "starting the nodes", start_processes },
-	{ "waiting until every node is ready", await_ready },
-	{ "waiting for DNS", await_dns },
-	{ "connecting the instances", connect_instances },
-	{ "waiting until every target passes its checks", register_targets },
-	{ "waiting until every droplet is leased", lease_droplets },
+	{ "building the network", build_network, false },
+	{ "placing the fault programs", lab_place_faults, false },
+	{ "watching the routers' routes", watch_routes, false },
+	{ "starting the nodes", start_processes, false },
+	{ "waiting until every node is ready", await_ready, false },
+	{ "waiting for DNS", await_dns, false },
+	{ "connecting the instances", connect_instances, false },
+	{ "waiting until every target passes its checks", register_targets, false },
+	{ "waiting until every droplet is leased", lease_droplets, true },
 };
 
 int lab_up(struct lab *lab)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		if (steps[i].ec2 && !lab->topology->has_ec2) continue;
 		if (lab->on_step) lab->on_step(lab->show_arg, steps[i].what);
 		int result = lab->stopping ? -EINTR : steps[i].run(lab);
 		if (result < 0) return result;
