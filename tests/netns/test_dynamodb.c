@@ -217,8 +217,8 @@ static void connections_end_at_their_age(void **state)
 	(void)state;
 	json_object_set_new(with, "max_connection_age_ms", json_integer(300));
 	struct testnode *d = start(with, "region.dynamodb-1");
+	mono_ns began = mono_now(); /* before they are accepted, from when their age counts */
 	int busy = dial(PORT), idle = dial(PORT);
-	mono_ns began = mono_now();
 	do { /* every answer but the last leaves it open */
 		put(busy, "a", 1, &r);
 		assert_int_equal(r.status, 200);
