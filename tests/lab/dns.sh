@@ -32,5 +32,5 @@ now_ms() { echo $(($(date +%s%N) / 1000000)); }
 endpoint_is() { "$azlab" dns "$1" status --json | jq -e --arg n "$2" ".endpoints[] | select(.name == \$n) | $3" >/dev/null; } # LAB NAME JQ
 frozen() { "$azlab" dns "$1" status --json | jq -e '(.enactors | all(.paused)) and .planner.paused' >/dev/null; }
 history_has() { "$azlab" dns "$1" history --json | jq -e "$2" >/dev/null; } # LAB JQ
-# a write counts as stale only if it went through
+# a write counts as stale only if it went through; a figure: under sanitizers a walk may outlast even three seconds
 no_stale_write() { history_has "$1" 'all(.[]; .event != "plan.stale" or .written == false)'; }

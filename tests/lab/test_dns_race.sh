@@ -19,7 +19,7 @@ check "kdig finds the root, an alias to the top of a tree" bash -c \
 check "curl by name from a zone" in_node race az1.client-2 curl -sf --max-time 5 "http://$NAME/"
 check "status shows twenty endpoints" bash -c "'$azlab' dns race status --json | jq -e '.endpoints | length == 20'"
 check "plans come" wait_for 30 bash -c "'$azlab' dns race plans --json | jq -e 'length > 0 and all(.endpoints == 20)'"
-check "the slow lane: no stale write" no_stale_write race
+check_figure "the slow lane: no stale write" no_stale_write race
 
 "$azlab" capture race region.route53 -w "$work/zone.pcapng" 'udp port 53 and dst host 10.0.0.2' >"$work/capture.out" 2>&1 &
 capture=$!
