@@ -74,7 +74,7 @@ static int read_service(const json_t *entry, size_t index, size_t zones, struct 
 	return read_zonal(entry, zones, ret, why);
 }
 
-static int read_zones(const json_t *zones, struct azf_config *ret, char why[WHY_MAX])
+static int read_zones(const json_t *zones, struct azf_config *ret, char *why)
 {
 	ret->n_zones = json_array_size(zones);
 	if (ret->n_zones < 1 || ret->n_zones > STAGE_ZONES_MAX)
@@ -88,7 +88,7 @@ static int read_zones(const json_t *zones, struct azf_config *ret, char why[WHY_
 	return 0;
 }
 
-static int read_services(const json_t *services, struct azf_config *ret, char why[WHY_MAX])
+static int read_services(const json_t *services, struct azf_config *ret, char *why)
 {
 	size_t n = json_array_size(services);
 	int r = 0;

@@ -64,8 +64,8 @@ static void only_once_is_blind_to_a_newer_plan(void **state)
 {
 	static const enum dne_freshness watchful[] = { FRESH_PER_WRITE, FRESH_COMPARE_AND_SET };
 	struct dne_view newer = view_of("", TOP_OLD, 18), same = view_of("", TOP_OWN, 17);
-	struct dne_view torn =
-	    view_of("", TOP_OLD, 17); /* root read before another's transaction, generation after */
+	/* its root was read before another's transaction, its generation after */
+	struct dne_view torn = view_of("", TOP_OLD, 17);
 
 	(void)state;
 	assert_int_equal(dne_before(&target, &newer, 0), DNE_SEND);
