@@ -84,9 +84,11 @@ static int guilty_rule(const struct lab *lab, const struct instance *i, const js
 }
 
 /* Why a check failed, by evidence: the fault rule that counted its flow, else a route that its own router
- * lacks, else the target's overload. *ret_cause is the event that stands for it. */
+ * lacks, else the target's overload during the checks that the verdict rests on. *ret_cause is the event that
+ * stands for it. */
 static const char *blame(struct lab *lab, const struct instance *i, const json_t *fields, uint64_t *ret_cause)
 {
+	const struct health_check_config *check = &lab->topology->services[i->service].health_check;
 	int rule = guilty_rule(lab, i, json_object_get(fields, "flow"));
 
 	if (rule >= 0) {
@@ -101,8 +103,7 @@ static const char *blame(struct lab *lab, const struct instance *i, const json_t
 		*ret_cause = i->route_sent[i->zone] ? i->route_sent[i->zone] : i->launched;
 		return "route";
 	}
-	if (i->overloaded ||
-	    i->was_overloaded > mono_now() - lab->topology->services[i->service].health_check.interval) {
+	if (i->overloaded || i->was_overloaded > mono_now() - check->fall * check->interval) {
 		*ret_cause = i->overloaded_by;
 		return "overload";
 	}

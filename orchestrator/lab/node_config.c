@@ -162,6 +162,14 @@ static json_t *agent_config(const struct plan *p, const struct plan_node *n, con
 	                 config_address(p, "region", "network-manager"));
 }
 
+/* Who has waited this long will not be answered within the check's time-out, the service being still to come.
+ */
+static mono_ns overload_after(const struct service_config *s)
+{
+	mono_ns after = s->health_check.timeout - s->targets.service_time;
+	return after > NS_PER_MS ? after : NS_PER_MS;
+}
+
 static json_t *backend_config(const struct plan *p, const struct plan_node *n, const struct dns_key *key)
 {
 	const struct service_config *s = &p->topology->services[n->service];
@@ -172,7 +180,7 @@ static json_t *backend_config(const struct plan *p, const struct plan_node *n, c
 	                 "concurrency", s->targets.concurrency, "service_time_ms",
 	                 mono_ms(s->targets.service_time), "distribution",
 	                 distributions[s->targets.distribution], "queue", s->targets.queue, "serve_abandoned",
-	                 s->targets.serve_abandoned, "overload_after_ms", mono_ms(s->health_check.timeout));
+	                 s->targets.serve_abandoned, "overload_after_ms", mono_ms(overload_after(s)));
 }
 
 static json_t *client_config(const struct plan *p, const struct plan_node *n, const struct dns_key *key)
