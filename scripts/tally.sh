@@ -3,6 +3,7 @@
 # A test program prints TAP: "ok N - text", "not ok N - text", "ok N - text # SKIP reason". One that exits with 77
 # before any result is skipped whole; one that dies, exceeds its time or prints no result counts as one failure.
 passed=0 failed=0 skipped=0
+failures=() # the names of what failed
 : "${TEST_TIMEOUT:=600}" # seconds, for one program
 tally_child=
 
@@ -29,6 +30,11 @@ tally_add() { # PASSED FAILED SKIPPED
   passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
+tally_failed() { # NAME: it failed as one test
+  tally_add 0 1 0
+  failures+=("$1")
+}
+
 # A program that prints TAP.
 tally_program() { # NAME COMMAND...
   local name=$1 out status=0 start=$SECONDS ok not_ok skip
@@ -45,7 +51,9 @@ tally_program() { # NAME COMMAND...
   printf '%4d passed %3d failed %3d skipped %4d s\n' "$ok" "$not_ok" "$skip" $((SECONDS - start))
   grep -iE '# skip' "$out" | sed 's/^/    /' || true
   if ((not_ok)); then
+    failures+=("$name")
     ((status != 124)) || echo "    it did not end within $TEST_TIMEOUT s"
+    ((status < 128)) || echo "    it died of signal $((status - 128))"
     sed 's/^/    /' "$out" >&2
   fi
   rm -f "$out"
@@ -62,20 +70,21 @@ tally_check() { # NAME COMMAND...
     tally_add 1 0 0
     printf 'passed %*d s\n' 32 $((SECONDS - start))
   else
-    tally_add 0 1 0
+    tally_failed "$name"
     printf 'FAILED, status %d %*d s\n' "$status" 22 $((SECONDS - start))
     sed 's/^/    /' "$out" >&2
   fi
   rm -f "$out"
 }
 
-# The closing line. In CI a skipped test is a failure: what it would have shown has not been shown.
+# What failed, by name, and the closing line. In CI a skipped test is a failure: what it would have shown has not been shown.
 tally_close() {
   local bad=$failed
   if [[ ${CI:-} == true ]] && ((skipped)); then
     echo "in CI a skipped test counts as a failure"
     bad=$((bad + skipped))
   fi
+  ((${#failures[@]} == 0)) || printf 'failed: %s\n' "${failures[@]}"
   echo "$passed passed, $failed failed, $skipped skipped"
   ((bad == 0))
 }
