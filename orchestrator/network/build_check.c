@@ -4,6 +4,9 @@
 #include "orchestrator/network/netlink.h"
 #include "orchestrator/network/netns.h"
 #include "common/cleanup.h"
+#include "fault.skel.h"
+#include "nlb.h"
+#include "nlb.skel.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -110,6 +113,19 @@ static int probe_ringbuf(void)
 	return fd < 0 ? -errno : 0;
 }
 
+/* The programs themselves: each kernel's verifier draws its own line. */
+static int probe_fault_program(void)
+{
+	libbpf_set_print(NULL);
+	return fault_bpf__open_and_load() ? 0 : -errno;
+}
+
+static int probe_nlb_program(void)
+{
+	libbpf_set_print(NULL);
+	return nlb_bpf__open_and_load() ? 0 : -errno;
+}
+
 static int probe_run(void)
 {
 	return access("/run", W_OK) < 0 ? -errno : 0;
@@ -180,6 +196,10 @@ static const struct prerequisite {
 	  "use a kernel with CONFIG_BPF_SYSCALL=y; a container needs --privileged" },
 	{ "BPF ring buffers", NEEDS_ROOT, probe_ringbuf,
 	  "use Linux 5.8 or later; raise ulimit -l in a container" },
+	{ "azlab's fault program", NEEDS_ROOT, probe_fault_program,
+	  "if BPF programs are fine, this kernel's verifier refuses this one: report its version" },
+	{ "azlab's load balancer program", NEEDS_ROOT, probe_nlb_program,
+	  "if BPF programs are fine, this kernel's verifier refuses this one: report its version" },
 	{ "BPF on links (clsact, cls_bpf)", NEEDS_NAMESPACE, probe_clsact,
 	  "modprobe sch_ingress cls_bpf; the kernel needs CONFIG_NET_CLS_ACT=y" },
 };

@@ -431,6 +431,8 @@ static void host_check_says_yes_where_the_lab_runs(void **state)
 	assert_non_null(strstr(text, "yes      network namespaces"));
 	assert_non_null(strstr(text, "yes      veth links"));
 	assert_non_null(strstr(text, "yes      BPF on links"));
+	assert_non_null(strstr(text, "yes      azlab's fault program"));
+	assert_non_null(strstr(text, "yes      azlab's load balancer program"));
 	free(text);
 }
 
