@@ -35,9 +35,17 @@ tally_failed() { # NAME: it failed as one test
   failures+=("$1")
 }
 
+how_it_ended() { # STATUS
+  case $1 in
+  0) echo "ended without a result" ;;
+  124) echo "did not end within $TEST_TIMEOUT s" ;;
+  *) (($1 > 128)) && echo "died of signal $(($1 - 128))" || echo "ended with status $1" ;;
+  esac
+}
+
 # A program that prints TAP.
 tally_program() { # NAME COMMAND...
-  local name=$1 out status=0 start=$SECONDS ok not_ok skip
+  local name=$1 out status=0 start=$SECONDS ok not_ok skip died=
   shift
   out=$(mktemp)
   printf '%-52s ' "$name"
@@ -46,14 +54,13 @@ tally_program() { # NAME COMMAND...
   ok=$(($(grep -cE '^ok [0-9]+' "$out") - $(grep -ciE '^ok [0-9]+.*# skip' "$out"))) || true
   not_ok=$(grep -cE '^not ok [0-9]+' "$out") || true
   ((status != 77 || ok + not_ok + skip > 0)) || skip=1 status=0 # as automake has it
-  ((not_ok > 0 || (status == 0 && ok + skip > 0))) || not_ok=1
+  ((not_ok > 0 || (status == 0 && ok + skip > 0))) || not_ok=1 died=yes
   tally_add "$ok" "$not_ok" "$skip"
   printf '%4d passed %3d failed %3d skipped %4d s\n' "$ok" "$not_ok" "$skip" $((SECONDS - start))
   grep -iE '# skip' "$out" | sed 's/^/    /' || true
   if ((not_ok)); then
     failures+=("$name")
-    ((status != 124)) || echo "    it did not end within $TEST_TIMEOUT s"
-    ((status < 128)) || echo "    it died of signal $((status - 128))"
+    [[ -z $died ]] || echo "    not ok - $name $(how_it_ended $status)"
     sed 's/^/    /' "$out" >&2
   fi
   rm -f "$out"
@@ -71,7 +78,8 @@ tally_check() { # NAME COMMAND...
     printf 'passed %*d s\n' 32 $((SECONDS - start))
   else
     tally_failed "$name"
-    printf 'FAILED, status %d %*d s\n' "$status" 22 $((SECONDS - start))
+    printf 'FAILED %*d s\n' 32 $((SECONDS - start))
+    echo "    not ok - $name $(how_it_ended $status)"
     sed 's/^/    /' "$out" >&2
   fi
   rm -f "$out"
