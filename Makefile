@@ -59,9 +59,11 @@ $(TESTS): $O/%: $O/%.o $O/tests/netns/testnet.o $O/tests/netns/testnode.o $(ARCH
 $(BENCHES) $(TEST_TOOLS): $O/%: $O/%.o $O/tests/netns/testnet.o $O/tests/netns/testnode.o $(ARCHIVES) ; $(LINK) -o $@
 $O/tests/model/replay: $(patsubst %.c,$O/%.o,$(filter-out %/replay.c %/observe.c,$(wildcard tests/model/*.c)))
 # fuzzers are their own build: clang, libFuzzer and the sources they name in their first line ("// with: FILE...")
-$(FUZZERS): $O/%: %.c | $(SKELS)
+sources_named_in = $(wildcard $(shell sed -n 's|^// with: ||p' $(1)))
+.SECONDEXPANSION:
+$(FUZZERS): $O/%: %.c $$(call sources_named_in,%.c) $(wildcard bpf/*.h nodes/*/*.h orchestrator/*/*.h) | $(SKELS)
 	@mkdir -p $(@D)
-	clang $(filter-out -MMD -MP,$(FLAGS)) -fsanitize=fuzzer,address,undefined $< $(shell sed -n 's|^// with: ||p' $*.c) $(LDLIBS) -o $@
+	clang $(filter-out -MMD -MP,$(FLAGS)) -fsanitize=fuzzer,address,undefined $(filter %.c,$^) $(LDLIBS) -o $@
 
 -include $(shell find $O -name '*.d' 2>/dev/null)
 .DELETE_ON_ERROR:

@@ -5,10 +5,11 @@
 
 struct builder {
 	const struct yaml *y;
+	struct fy_diag *diag; /* the parser's complaints */
 	struct fy_parser *parser;
+	const char *text; /* what is parsed */
 	const char *set;
 	struct yaml_node here; /* place of the last event that had one */
-	char problem[256];     /* the parser's first complaint */
 };
 
 int yaml_fail(const struct yaml *y, const struct yaml_node *n, const char *format, ...)
@@ -109,27 +110,17 @@ static struct fy_event *next_event(struct builder *b)
 	return e;
 }
 
-/* Takes the parser's first error apart: "<memory...>:LINE:COLUMN: error: MESSAGE". Errors that fy_diag
- * collects would come as numbers, but are never freed (0.7.12). */
-static void on_diagnostic(struct fy_diag *diag, void *user, const char *text, size_t len)
-{
-	struct builder *b = user;
-	const char *place = memchr(text, '>', len);
-	int line, column, used = 0;
-
-	(void)diag;
-	if (*b->problem || !place) return;
-	snprintf(b->problem, sizeof(b->problem), "%.*s", (int)(len - (size_t)(place - text)), place);
-	if (sscanf(b->problem, ">:%d:%d: error: %n", &line, &column, &used) < 2 || used == 0) return;
-	b->here.line = line;
-	b->here.column = column;
-	memmove(b->problem, b->problem + used, strlen(b->problem + used) + 1);
-	b->problem[strcspn(b->problem, "\n")] = 0;
-}
-
 static int parser_failed(struct builder *b)
 {
-	return yaml_fail(b->y, &b->here, "%s", *b->problem ? b->problem : "not YAML");
+	const struct fy_diag_error *e = NULL;
+	void *at = NULL;
+
+	while ((e = fy_diag_errors_iterate(b->diag, &at)) && e->type != FYET_ERROR)
+		;
+	if (!e) return yaml_fail(b->y, &b->here, "not YAML");
+	b->here.line = e->line;
+	b->here.column = e->column;
+	return yaml_fail(b->y, &b->here, "%s", e->msg);
 }
 
 static int build(struct builder *b, struct fy_event *e, int depth, struct yaml_node **ret);
@@ -194,13 +185,25 @@ static int build_collection(struct builder *b, struct yaml_node *parent, enum fy
 	return parser_failed(b);
 }
 
+/* libfyaml (0.7.12) reads three quotes where two escaped ones follow each other in single quotes. */
+static bool misread(const struct builder *b, struct fy_token *token)
+{
+	const struct fy_mark *from = fy_token_start_mark(token), *to = fy_token_end_mark(token);
+
+	return fy_token_scalar_style(token) == FYSS_SINGLE_QUOTED &&
+	       memmem(b->text + from->input_pos, to->input_pos - from->input_pos, "''''", 4);
+}
+
 static int build_scalar(struct builder *b, struct fy_token *token, struct yaml_node **ret)
 {
-	size_t len = 0;
-	const char *text = token ? fy_token_get_text(token, &len) : NULL;
-	bool plain = token && fy_token_scalar_style(token) == FYSS_PLAIN;
 	struct yaml_node *n = new_node(b, YAML_SCALAR);
+	bool plain = token && fy_token_scalar_style(token) == FYSS_PLAIN;
+	size_t len = 0;
 
+	if (token && misread(b, token))
+		return yaml_fail(b->y, n,
+		                 "'' right after '' is not understood: put this text in double quotes");
+	const char *text = token ? fy_token_get_text(token, &len) : NULL;
 	n->text = arena_text(b->y->arena, text ? text : "", text ? len : 0);
 	if (strlen(n->text) != len) return yaml_fail(b->y, n, "a text must not contain NUL");
 	if (!token || (plain && (len == 0 || !strcmp(n->text, "~") || !strcmp(n->text, "null"))))
@@ -256,7 +259,9 @@ static int build_stream(struct builder *b, struct yaml_node **ret)
 
 static int parse(const struct yaml *y, const char *set, const char *text, size_t len, struct yaml_node **ret)
 {
-	struct builder b = { .y = y, .set = set, .here = { .line = 1, .column = 1, .set = set } };
+	struct builder b = {
+		.y = y, .text = text, .set = set, .here = { .line = 1, .column = 1, .set = set }
+	};
 	struct fy_diag_cfg diag_config;
 	struct fy_parse_cfg config = { 0 };
 	int r = check_bytes(&b, text, len);
@@ -264,19 +269,20 @@ static int parse(const struct yaml *y, const char *set, const char *text, size_t
 	if (r < 0) return r;
 	fy_diag_cfg_default(&diag_config);
 	diag_config.fp = NULL;
-	diag_config.output_fn = on_diagnostic;
-	diag_config.user = &b;
 	diag_config.colorize = false;
-	config.diag = fy_diag_create(&diag_config);
-	if (!config.diag) return yaml_fail(y, &b.here, "out of memory");
+	b.diag = config.diag = fy_diag_create(&diag_config);
+	if (!b.diag) return yaml_fail(y, &b.here, "out of memory");
+	/* to be told instead of shown: what shows an error writes past its buffer at long lines (0.7.12) */
+	fy_diag_set_collect_errors(b.diag, true);
 	b.parser = fy_parser_create(&config);
 	if (!b.parser || fy_parser_set_string(b.parser, text, len) < 0) {
 		r = yaml_fail(y, &b.here, "out of memory");
 	} else {
 		r = build_stream(&b, ret);
 	}
+	fy_diag_set_collect_errors(b.diag, false); /* or those collected are not freed */
 	fy_parser_destroy(b.parser);
-	fy_diag_unref(config.diag);
+	fy_diag_unref(b.diag);
 	return r;
 }
 

@@ -309,6 +309,9 @@ static const struct {
 	{ "zones: [a\x01]\n", "1:10: control character 0x01: a topology is plain text" },
 	{ MINIMAL "seed: 'x'\n", "3:7: seed: expected a whole number, found 'x'" },
 	{ "region: \"a\\0b\"\n", "1:9: a text must not contain NUL" },
+	{ "region: 'a''''b'\n", "1:9: '' right after '' is not understood: put this text in double quotes" },
+	{ "region: 'a''b'''\n", "1:9: region: expected a name of lower-case letters, digits and inner "
+	                        "hyphens, 63 at most, found 'a'b''" },
 	{ "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "1:33: nested deeper than 32 levels" },
 };
 
