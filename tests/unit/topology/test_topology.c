@@ -180,6 +180,8 @@ static void a_dns_automation_is_there_or_not(void **state)
 }
 
 /* Each mistake with the whole message but for the file's name. */
+#define TABS_20 "\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t"
+#define TABS_100 TABS_20 TABS_20 TABS_20 TABS_20 TABS_20
 static const struct {
 	const char *text, *message;
 } mistakes[] = {
@@ -312,6 +314,7 @@ static const struct {
 	{ "region: 'a''''b'\n", "1:9: '' right after '' is not understood: put this text in double quotes" },
 	{ "region: 'a''b'''\n", "1:9: region: expected a name of lower-case letters, digits and inner "
 	                        "hyphens, 63 at most, found 'a'b''" },
+	{ "a:" TABS_100 "e\n" TABS_100 "e\n:\n", "1:103: invalid multiline plain key" },
 	{ "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "1:33: nested deeper than 32 levels" },
 };
 
