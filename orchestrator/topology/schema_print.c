@@ -127,10 +127,28 @@ static void print_elements(struct printer *p, const struct schema_field *f, cons
 	}
 }
 
+/* How many elements a list has, or whether a map is there; one that always is has no count. */
+static size_t count_of(const struct schema_field *f, const void *base)
+{
+	const size_t *count = (const size_t *)((const char *)base + f->count_offset);
+
+	switch (f->kind) {
+	case FIELD_NAMES:
+	case FIELD_TEXTS:
+	case FIELD_LIST:
+	case FIELD_NAMED:
+		return *count;
+	case FIELD_MAP:
+		return f->count_offset ? *count : 1;
+	default:
+		return 1;
+	}
+}
+
 static void print_field(struct printer *p, const struct schema_field *f, const void *base)
 {
 	const char *at = (const char *)base + f->offset;
-	size_t n = f->count_offset ? *(const size_t *)((const char *)base + f->count_offset) : 0;
+	size_t n = count_of(f, base);
 	struct printer inner = { p->out, p->indent + 2, false };
 
 	switch (f->kind) {
@@ -145,7 +163,7 @@ static void print_field(struct printer *p, const struct schema_field *f, const v
 		print_elements(p, f, *(const char *const *)at, n);
 		break;
 	case FIELD_MAP:
-		if (f->count_offset && !n) break;
+		if (!n) break;
 		schema_print_key(p, f->key);
 		putc('\n', p->out);
 		schema_print(&inner, f->schema, at);

@@ -1,4 +1,5 @@
 // with: orchestrator/topology/*.c orchestrator/plan/*.c nodes/policy/*.c
+// seeds: topologies
 /* A topology from any bytes; what comes before a NUL is the file, what comes after it a PATH=VALUE. It is
  * refused with a message, or it prints to a text that loads to the same text again, and has a plan. */
 #include "orchestrator/plan/plan.h"

@@ -1,5 +1,6 @@
 /* What a topology file may say, and the message for all it may not. */
 #include "tests/unit/topology/load.h"
+#include <glob.h>
 #include "common/cleanup.h"
 
 static void defaults_need_only_zones_and_services(void **state)
@@ -420,6 +421,30 @@ static void what_is_printed_loads_to_the_same(void **state)
 
 /* --- PATH=VALUE -------------------------------------------------------------------------------------- */
 
+static void what_is_shipped_is_printed_whole(void **state)
+{
+	glob_t files;
+
+	(void)state;
+	assert_int_equal(glob("topologies/*.yaml", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		struct topology *t = NULL;
+		load_shipped(files.gl_pathv[i], &t);
+		char *first = print_text(t);
+		struct loaded again = load_well(first);
+		char *second = print_text(again.t);
+		assert_string_equal(first, second);
+		assert_int_equal(again.t->n_phases, t->n_phases);
+		assert_int_equal(again.t->n_faults, t->n_faults);
+		assert_int_equal(again.t->ec2.autoscaler.n_groups, t->ec2.autoscaler.n_groups);
+		free(first);
+		free(second);
+		unload(&again);
+		topology_free(t);
+	}
+	globfree(&files);
+}
+
 static void settings_reach_any_value(void **state)
 {
 	static const char *const sets[] = { "clients.0.rate=288/s",
@@ -539,6 +564,7 @@ int main(void)
 		cmocka_unit_test(a_missing_file_is_named),
 		cmocka_unit_test(a_velocity_below_a_zones_share_is_warned_of),
 		cmocka_unit_test(what_is_printed_loads_to_the_same),
+		cmocka_unit_test(what_is_shipped_is_printed_whole),
 		cmocka_unit_test(settings_reach_any_value),
 		cmocka_unit_test(bad_settings_are_named),
 		cmocka_unit_test(a_setting_makes_a_new_topology),
