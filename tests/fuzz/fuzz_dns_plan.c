@@ -1,4 +1,5 @@
 // with: nodes/proto/dns_*.c
+// seeds: tests/fuzz/seeds/dns_plan
 /* Any text as a plan: refused with a reason, or a plan that is written, read and counted the same again.
  * Since no fuzzer guesses a checksum, the text is tried a second time with the proper one. */
 #include "proto/dns_plan.h"

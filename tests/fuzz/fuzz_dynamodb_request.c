@@ -1,4 +1,5 @@
 // with: nodes/dynamodb/[a-ln-z]*.c nodes/common/*.c nodes/proto/*.c
+// seeds: tests/fuzz/seeds/dynamodb_request
 /* Any body as a request of each operation, on a store with a table of each kind: an answer in JSON, a fault
  * with a type, never a store that is damaged. Nothing is committed, so one input does not depend on the one
  * before. */
