@@ -162,8 +162,7 @@ static json_t *agent_config(const struct plan *p, const struct plan_node *n, con
 	                 config_address(p, "region", "network-manager"));
 }
 
-/* Who has waited this long will not be answered within the check's time-out, the service being still to come.
- */
+/* Who has waited this long won't be answered within the check's time-out: the service is still to come. */
 static mono_ns overload_after(const struct service_config *s)
 {
 	mono_ns after = s->health_check.timeout - s->targets.service_time;

@@ -102,7 +102,6 @@ static int probe_clsact(void)
 	int result;
 
 	if (opts.prog_fd < 0) return opts.prog_fd;
-	libbpf_set_print(NULL);
 	if ((result = bpf_tc_hook_create(&hook)) < 0) return result;
 	return bpf_tc_attach(&hook, &opts);
 }
@@ -116,13 +115,11 @@ static int probe_ringbuf(void)
 /* The programs themselves: each kernel's verifier draws its own line. */
 static int probe_fault_program(void)
 {
-	libbpf_set_print(NULL);
 	return fault_bpf__open_and_load() ? 0 : -errno;
 }
 
 static int probe_nlb_program(void)
 {
-	libbpf_set_print(NULL);
 	return nlb_bpf__open_and_load() ? 0 : -errno;
 }
 
@@ -212,6 +209,7 @@ static int run_probe(const struct prerequisite *p)
 
 	if (child < 0) return -errno;
 	if (child == 0) {
+		libbpf_set_print(NULL);
 		int result = p->needs == NEEDS_NAMESPACE ? netns_new() : 0;
 		_exit(result < 0 ? -result : -p->probe());
 	}

@@ -127,43 +127,30 @@ static void print_elements(struct printer *p, const struct schema_field *f, cons
 	}
 }
 
-/* How many elements a list has, or whether a map is there; one that always is has no count. */
+/* How many elements a list has; 0 or 1 for a map that may be missing. */
 static size_t count_of(const struct schema_field *f, const void *base)
 {
-	const size_t *count = (const size_t *)((const char *)base + f->count_offset);
-
-	switch (f->kind) {
-	case FIELD_NAMES:
-	case FIELD_TEXTS:
-	case FIELD_LIST:
-	case FIELD_NAMED:
-		return *count;
-	case FIELD_MAP:
-		return f->count_offset ? *count : 1;
-	default:
-		return 1;
-	}
+	return *(const size_t *)((const char *)base + f->count_offset);
 }
 
 static void print_field(struct printer *p, const struct schema_field *f, const void *base)
 {
 	const char *at = (const char *)base + f->offset;
-	size_t n = count_of(f, base);
 	struct printer inner = { p->out, p->indent + 2, false };
 
 	switch (f->kind) {
 	case FIELD_NAMES:
-		print_texts(p, f, (const char *const *)at, n);
+		print_texts(p, f, (const char *const *)at, count_of(f, base));
 		break;
 	case FIELD_TEXTS:
-		if (n) print_texts(p, f, *(const char *const *const *)at, n);
+		if (count_of(f, base)) print_texts(p, f, *(const char *const *const *)at, count_of(f, base));
 		break;
 	case FIELD_LIST:
 	case FIELD_NAMED:
-		print_elements(p, f, *(const char *const *)at, n);
+		print_elements(p, f, *(const char *const *)at, count_of(f, base));
 		break;
 	case FIELD_MAP:
-		if (!n) break;
+		if (f->count_offset && !count_of(f, base)) break;
 		schema_print_key(p, f->key);
 		putc('\n', p->out);
 		schema_print(&inner, f->schema, at);

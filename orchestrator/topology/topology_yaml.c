@@ -112,7 +112,7 @@ static struct fy_event *next_event(struct builder *b)
 
 static int parser_failed(struct builder *b)
 {
-	const struct fy_diag_error *e = NULL;
+	const struct fy_diag_error *e;
 	void *at = NULL;
 
 	while ((e = fy_diag_errors_iterate(b->diag, &at)) && e->type != FYET_ERROR)

@@ -1,7 +1,7 @@
 /* What a topology file may say, and the message for all it may not. */
 #include "tests/unit/topology/load.h"
-#include <glob.h>
 #include "common/cleanup.h"
+#include <glob.h>
 
 static void defaults_need_only_zones_and_services(void **state)
 {
@@ -180,9 +180,10 @@ static void a_dns_automation_is_there_or_not(void **state)
 	unload(&again);
 }
 
-/* Each mistake with the whole message but for the file's name. */
 #define TABS_20 "\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t"
 #define TABS_100 TABS_20 TABS_20 TABS_20 TABS_20 TABS_20
+
+/* Each mistake with the whole message but for the file's name. */
 static const struct {
 	const char *text, *message;
 } mistakes[] = {
@@ -389,6 +390,17 @@ static void a_velocity_below_a_zones_share_is_warned_of(void **state)
 	unload(&l);
 }
 
+/* What a topology prints, loaded; it prints the same again. */
+static struct loaded printed_and_loaded(const struct topology *t)
+{
+	cleanup_free char *first = print_text(t);
+	struct loaded again = load_well(first);
+	cleanup_free char *second = print_text(again.t);
+
+	assert_string_equal(first, second);
+	return again;
+}
+
 static void what_is_printed_loads_to_the_same(void **state)
 {
 	struct loaded l = load_well(
@@ -401,25 +413,18 @@ static void what_is_printed_loads_to_the_same(void **state)
 	    "\\\\ x'\"]}, "
 	    "{phase: b, at: 1h}]\n"
 	    "expect: [{in: a, error_rate: {max: 0.1%}, time_to_stable_s: null}, {zones: 2}]\n");
-	char *first = print_text(l.t);
-	struct loaded again = load_well(first);
-	char *second = print_text(again.t);
+	struct loaded again = printed_and_loaded(l.t);
 
 	(void)state;
-	assert_string_equal(first, second);
 	assert_true(again.t->clients[0].rate == l.t->clients[0].rate);
 	assert_true(again.t->services[0].failover.stages[0].params[0] ==
 	            l.t->services[0].failover.stages[0].params[0]);
 	assert_string_equal(again.t->clients[0].path, "/a?b=\"c\"");
 	assert_string_equal(again.t->phases[0].actions[1], l.t->phases[0].actions[1]);
 	assert_true(again.t->seed == UINT64_MAX);
-	free(first);
-	free(second);
 	unload(&l);
 	unload(&again);
 }
-
-/* --- PATH=VALUE -------------------------------------------------------------------------------------- */
 
 static void what_is_shipped_is_printed_whole(void **state)
 {
@@ -430,20 +435,17 @@ static void what_is_shipped_is_printed_whole(void **state)
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		struct topology *t = NULL;
 		load_shipped(files.gl_pathv[i], &t);
-		char *first = print_text(t);
-		struct loaded again = load_well(first);
-		char *second = print_text(again.t);
-		assert_string_equal(first, second);
+		struct loaded again = printed_and_loaded(t);
 		assert_int_equal(again.t->n_phases, t->n_phases);
 		assert_int_equal(again.t->n_faults, t->n_faults);
 		assert_int_equal(again.t->ec2.autoscaler.n_groups, t->ec2.autoscaler.n_groups);
-		free(first);
-		free(second);
 		unload(&again);
 		topology_free(t);
 	}
 	globfree(&files);
 }
+
+/* --- PATH=VALUE -------------------------------------------------------------------------------------- */
 
 static void settings_reach_any_value(void **state)
 {
